@@ -1,0 +1,82 @@
+/**
+ * The pure heart: everything that happens to calls is one {@link CallEvent} put through `transition`. It reads no clock,
+ * draws no randomness and owns no socket: these come in through {@link Context}; what has to happen outside comes back as
+ * {@link Effect}s, in order.
+ */
+import type { NgReplyDict } from "../ng/value.ts";
+import type { PlaneEvent, SocketId, StreamCounters, StreamSpec } from "../planes/plane.ts";
+import type { LocalSocket, PortSource } from "../relay/ports.ts";
+import type { Directives } from "./directives.ts";
+
+export type LogLevel = "error" | "warning" | "notice" | "info" | "debug";
+export type Subsystem = "core" | "codec" | "rtcp" | "ice" | "crypto" | "srtp" | "control" | "internals" | "http";
+
+/** Reads what the planes counted. Values may be a packet old: planes write while we read. */
+export interface StreamReader {
+  counters(socket: SocketId): StreamCounters;
+  lastPacketAt(socket: SocketId): number;
+  /** Sums over all sockets ever open, by kind of plane. */
+  totals(): { readonly user: TrafficTotals; readonly kernel: TrafficTotals };
+}
+
+export interface TrafficTotals {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly errors: number;
+}
+
+export interface Context {
+  /** Unix time in milliseconds, with fraction. */
+  readonly now: number;
+  readonly random: { bytes(count: number): Uint8Array };
+  readonly ports: PortSource;
+  readonly streams: StreamReader;
+  /** Load of the host as the limits see it; read once a second by the driver. */
+  readonly load: { readonly cpuPercent: number; readonly loadAverage: number; readonly bytesPerSecond: number };
+}
+
+export type CallEvent =
+  /** `peer`: the controller's `address:port`, for `list sessions` and CDRs. */
+  | { readonly kind: "command"; readonly directives: Directives; readonly peer: string }
+  /** Once a second: timeouts and pending deletions. */
+  | { readonly kind: "tick" }
+  | { readonly kind: "plane"; readonly event: PlaneEvent }
+  /** By an operator: without delete-delay, counted as forced. */
+  | { readonly kind: "terminate"; readonly callId: string };
+
+export type Effect =
+  /** Put these specs in force, before the reply is sent. All belong to one call. */
+  | { readonly kind: "apply"; readonly specs: readonly StreamSpec[] }
+  /** Stop forwarding to and from these sockets, then close them and give their ports back. */
+  | { readonly kind: "close"; readonly sockets: readonly LocalSocket[] }
+  | {
+      readonly kind: "log";
+      readonly level: LogLevel;
+      readonly subsystem: Subsystem;
+      /** Prefix in brackets: `CALLID`, `CALLID port 30000`, `CALLID/TAG/MEDIA port 30000`; undefined = none. */
+      readonly context: string | undefined;
+      readonly message: string;
+    }
+  | { readonly kind: "call-started"; readonly callId: string }
+  | { readonly kind: "call-ended"; readonly callId: string; readonly reason: EndReason; readonly cdr: string };
+
+export type EndReason =
+  | "REGULAR"
+  | "FORCED"
+  | "TIMEOUT"
+  | "SILENT_TIMEOUT"
+  | "FINAL_TIMEOUT"
+  | "OFFER_TIMEOUT"
+  | "UNKNOWN";
+
+/** Answer to a command, without `result`: the ng room adds it. */
+export type CommandReply =
+  | { readonly ok: true; readonly body: NgReplyDict }
+  /** `detail` goes into the extra reply key `error-detail`: what the literal error text cannot say. */
+  | { readonly ok: false; readonly reason: string; readonly detail?: string; readonly loadLimit?: true };
+
+export interface Outcome {
+  /** Present for commands only. */
+  readonly reply?: CommandReply;
+  readonly effects: readonly Effect[];
+}
