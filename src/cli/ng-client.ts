@@ -51,8 +51,10 @@ export class NgClient {
       this.#pending.set(cookie, finish);
       send();
     });
-    if (!reply) throw new Error(`no answer to '${String(message["command"])}' within ${(TRIES * TRY_TIMEOUT) / 1000} s`);
-    if (reply["result"] === "error") throw new Error(`'${String(message["command"])}' failed: ${String(reply["error-reason"])}`);
+    if (!reply)
+      throw new Error(`no answer to '${String(message["command"])}' within ${(TRIES * TRY_TIMEOUT) / 1000} s`);
+    if (reply["result"] === "error")
+      throw new Error(`'${String(message["command"])}' failed: ${String(reply["error-reason"])}`);
     return reply;
   }
 
@@ -66,10 +68,18 @@ export class NgClient {
     const waiting = this.#pending.get(Buffer.from(data.subarray(0, space)).toString("latin1"));
     if (!waiting) return;
     try {
-      const reply: unknown = bencode.decode(data.subarray(space + 1), "utf8");
+      const reply = text(bencode.decode(data.subarray(space + 1)));
       if (reply !== null && typeof reply === "object") waiting(reply as NgReply);
     } catch {
       // Not a reply to us: the next try asks again.
     }
   }
+}
+
+/** Byte strings as text, all the way down: the package's own `utf8` option fails on dictionary keys under Bun. */
+function text(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString();
+  if (Array.isArray(value)) return value.map(text);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, text(item)]));
 }

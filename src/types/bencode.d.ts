@@ -2,8 +2,8 @@
 declare module "bencode" {
   const bencode: {
     encode(data: unknown): Uint8Array;
-    /** Throws on malformed input. With an encoding, byte strings become text. */
-    decode(data: Uint8Array, encoding?: "utf8"): unknown;
+    /** Byte strings come back as `Uint8Array`. Throws on malformed input. */
+    decode(data: Uint8Array): unknown;
   };
   export default bencode;
 }
