@@ -88,6 +88,7 @@ export interface MediaDefaults {
 export interface MediaDescription extends MediaDefaults {
   /** `audio`, `video`, `image`, `message`, … */
   readonly type: string;
+  /** 0 = rejected; `formats` is empty then if its payload types are no numbers. */
   readonly port: number;
   /** Number of consecutive port pairs, from `port/n`; 1 if absent. */
   readonly portCount: number;
@@ -107,6 +108,7 @@ export interface MediaDescription extends MediaDefaults {
   readonly label: string | undefined;
   /** `a=rtcp` port and, where given, address. */
   readonly rtcp: { readonly port: number; readonly address: string | undefined } | undefined;
+  /** `a=rtcp-mux`, or an `a=rtcp` that names the RTP address and port itself. */
   readonly rtcpMux: boolean;
   readonly crypto: readonly CryptoLine[];
   readonly candidates: readonly Candidate[];
@@ -115,7 +117,7 @@ export interface MediaDescription extends MediaDefaults {
   /** Milliseconds. */
   readonly ptime: number | undefined;
   readonly maxptime: number | undefined;
-  /** The direction attribute as written in this section itself (not inherited): `original-sendrecv` prints it. */
+  /** The direction attribute as written in this section itself (not inherited). */
   readonly ownDirection: Direction | undefined;
   /** Attributes that are passed through verbatim (`name` or `name:value`, without `a=`), in order. */
   readonly others: readonly string[];
@@ -139,7 +141,24 @@ export interface SessionDescription {
   readonly loopIds: readonly string[];
   readonly defaults: MediaDefaults;
   readonly others: readonly string[];
+  /** Candidates before the first `m=`: only trickle fragments have them there (RFC 8840 section 9). */
+  readonly candidates: readonly Candidate[];
+  readonly endOfCandidates: boolean;
   readonly media: readonly MediaDescription[];
+  /** Log messages about lines that were ignored, in order: malformed `a=crypto` and `a=rtcp`. */
+  readonly warnings: readonly string[];
+}
+
+/** Why a text is no usable session description. */
+export interface SdpError {
+  /**
+   * `syntax`: reply `Failed to parse SDP`, log `Error parsing SDP at offset N: <reason>`.
+   * `incomplete`: reply `Incomplete SDP specification`.
+   */
+  readonly kind: "syntax" | "incomplete";
+  /** Byte offset of the offending line. */
+  readonly offset: number;
+  readonly reason: string;
 }
 
 /** A section as we print it; fields are printed in the order of the reference, 2.2. */
@@ -156,8 +175,10 @@ export interface OutputMedia {
   readonly mid: string | undefined;
   readonly label: string | undefined;
   readonly bundleOnly?: boolean;
-  /** A copied section (reference, 2.3): after `b=` only these lines follow. */
+  /** A copied section (reference, 2.3): after `b=` only these attributes follow, and `mid` etc. are not printed. */
   readonly copied?: readonly string[];
+  /** The `m=` line alone: the declined twin of a legacy OSRTP pair. */
+  readonly bare?: boolean;
   readonly formats: readonly PayloadFormat[];
   readonly extmapAllowMixed: boolean;
   readonly extmap: readonly HeaderExtension[];
@@ -193,6 +214,8 @@ export interface OutputDescription {
   readonly bandwidth: Bandwidth;
   readonly timing: string;
   readonly loopId: string | undefined;
+  /** Name of the attribute that says music on hold is playing, while it does. */
+  readonly mohAttribute?: string | undefined;
   readonly iceLite?: boolean;
   readonly groups: readonly string[];
   readonly others: readonly string[];
