@@ -14,6 +14,21 @@ export const MAX_COOKIES = 100_000;
 /** Cookie length. Kamailio's and OpenSIPS' stay below 40 bytes; a longer one is dropped as no cookie at all. */
 export const MAX_COOKIE_LENGTH = 256;
 
+/**
+ * Replies in the cookie cache, bytes per generation: 64,000 replies of 2 KiB, several times what a client that repeats
+ * five times in 5 s can still ask for at 10,000 requests/s. When full, the generation is closed early.
+ */
+export const MAX_COOKIE_BYTES = 134_217_728;
+
+/** Requests that wait for the first one with the same cookie. Clients repeat five times. */
+export const MAX_COOKIE_WAITERS = 64;
+
+/** Templates named inside templates: real ones do not nest at all. */
+export const MAX_TEMPLATE_DEPTH = 8;
+
+/** Characters of a refused message that are shown in the log. */
+export const MAX_LOGGED_MESSAGE = 2_048;
+
 /** Control peers with counters of their own; further ones share the entry "other". */
 export const MAX_CONTROL_PEERS = 1_024;
 
@@ -49,3 +64,40 @@ export const MAX_SINKS = 8;
 
 /** Largest media datagram relayed, bytes: jumbo frames pass, larger ones are counted as errors. */
 export const MAX_PACKET = 9_216;
+
+/** Log text waiting to be written, bytes: what a stuck reader of stderr may cost us; later lines are dropped and counted. */
+export const MAX_LOG_BACKLOG = 4 * 1_048_576;
+
+/** Kinds of log line with a rate of their own; beyond it all kinds are forgotten and start with full buckets. */
+export const MAX_LOG_CLASSES = 1_024;
+
+/** Lines of one kind at once, and per second after that: 2,000 calls set up per second still get every line. */
+export const LOG_BURST = 10_000;
+export const LOG_RATE = 4_000;
+
+/** Texts remembered for lines that are written at most once per 15 s. */
+export const MAX_LOG_REPEATS = 4_096;
+
+/** Calls with debugging switched on one by one. */
+export const MAX_DEBUGGED_CALLS = 1_024;
+
+/** Configuration file, bytes; a larger one is a mistake (a log, a disk image). */
+export const MAX_CONFIG_SIZE = 1_048_576;
+
+/** Attributes of one STUN message. Browsers send about 10; the rest is somebody making us search. */
+export const MAX_STUN_ATTRIBUTES = 64;
+
+/** Candidate pairs of one ICE agent (RFC 8445 section 6.1.2.5): the least likely make room for better ones. */
+export const MAX_ICE_PAIRS = 100;
+
+/** STUN checks of one ICE agent without an answer yet: 7.9 s of one check per 20 ms, rounded. */
+export const MAX_ICE_TRANSACTIONS = 400;
+
+/** Authenticated checks kept until the peer's credentials arrive: its interfaces times ours; the oldest goes first. */
+export const MAX_EARLY_CHECKS = 16;
+
+/** Refusals (400, 401) that one ICE agent sends per second: enough for diagnosis, useless for reflection. */
+export const MAX_STUN_REFUSALS_PER_SECOND = 10;
+
+/** Earlier port pairs a section keeps open: the branches of a fork that alternate with early media, and late packets. */
+export const MAX_RETIRED_PORTS = 3;

@@ -1,0 +1,141 @@
+/** Takes and keeps local ports for the sections of one request. */
+import { type Endpoint, isZeroAddress } from "../address.ts";
+import { MAX_RETIRED_PORTS } from "../limits.ts";
+import type { InterfaceAddress, LocalSocket, PortFailure } from "../relay/ports.ts";
+import type { Call, MediaSection, PortSet } from "./call.ts";
+import type { Outbox } from "./outbox.ts";
+
+function isFailure(result: readonly LocalSocket[] | PortFailure): result is PortFailure {
+  return !Array.isArray(result);
+}
+
+export class LocalPorts {
+  private readonly taken: { readonly section: MediaSection; readonly set: PortSet }[] = [];
+  failure: PortFailure | undefined;
+
+  constructor(
+    private readonly call: Call,
+    private readonly out: Outbox,
+  ) {}
+
+  /**
+   * Sees to it that `section` has ports on `address`: the present ones where they still fit, else the ones it showed for
+   * the same peer before, else new ones. `peer` is where the other party has its media; when that changes, so do the
+   * ports, unless `latch`. False when no port was had: see {@link failure}.
+   */
+  ensure(
+    section: MediaSection,
+    address: InterfaceAddress,
+    count: 1 | 2,
+    peer: Endpoint | undefined,
+    latch: boolean,
+  ): boolean {
+    const current = section.ports;
+    const fits = (set: PortSet) => set.rtp.socket.address === address && (count === 1 || set.rtcp !== undefined);
+    if (current && fits(current)) {
+      if (latch || !peer || !current.peer || samePeer(current.peer, peer)) {
+        if (peer) current.peer = peer;
+        return true;
+      }
+      const earlier = section.retired.findIndex((set) => fits(set) && set.peer && samePeer(set.peer, peer));
+      if (earlier >= 0) {
+        section.ports = section.retired.splice(earlier, 1)[0];
+        this.retire(section, current);
+        return true;
+      }
+    }
+    const set = this.acquire(section, address, count, peer);
+    if (!set) return false;
+    section.ports = set;
+    if (current) this.retire(section, current);
+    return true;
+  }
+
+  private acquire(
+    section: MediaSection,
+    address: InterfaceAddress,
+    count: 1 | 2,
+    peer: Endpoint | undefined,
+  ): PortSet | undefined {
+    const { state, context } = this.out;
+    const { tos, affinity } = this.call;
+    const result = context.ports.acquire(address, count, { tos, affinity });
+    if (isFailure(result)) {
+      this.failure = result;
+      state.portFailures[result.kind] += 1;
+      this.out.log(
+        "error",
+        this.call.id,
+        `Failed to get ${count} consecutive ports on interface ${address.interface} for media relay ` +
+          `(last error: ${result.message})`,
+      );
+      this.out.log("error", this.call.id, `Error allocating media ports: ${portFailureText(result, address)}`);
+      return undefined;
+    }
+    const [rtp, rtcp] = result;
+    const set: PortSet = {
+      rtp: state.opened(section, "rtp", rtp!, context),
+      rtcp: rtcp && state.opened(section, "rtcp", rtcp, context),
+      peer,
+    };
+    this.taken.push({ section, set });
+    return set;
+  }
+
+  private retire(section: MediaSection, set: PortSet): void {
+    section.retired.unshift(set);
+    while (section.retired.length > MAX_RETIRED_PORTS) this.out.close(this.call, section.retired.pop()!);
+  }
+
+  /** Gives back what this request took; nothing was put in force on these sockets yet. */
+  giveBack(): void {
+    const { state, context } = this.out;
+    for (const { section, set } of this.taken) {
+      if (section.ports === set) section.ports = undefined;
+      const at = section.retired.indexOf(set);
+      if (at >= 0) section.retired.splice(at, 1);
+      state.closed(set.rtp);
+      if (set.rtcp) state.closed(set.rtcp);
+      context.ports.release(set.rtcp ? [set.rtp.socket, set.rtcp.socket] : [set.rtp.socket]);
+    }
+    this.taken.length = 0;
+  }
+}
+
+/** All ports of a section are closed: it was rejected. */
+export function closePorts(section: MediaSection, out: Outbox): void {
+  if (section.ports) out.close(section.leg.call, section.ports);
+  for (const set of section.retired) out.close(section.leg.call, set);
+  section.ports = undefined;
+  section.retired.length = 0;
+}
+
+/** On hold the address is zero and only the port tells whether it is still the same stream. */
+function samePeer(a: Endpoint, b: Endpoint): boolean {
+  if (a.port !== b.port) return false;
+  return a.address === b.address || isZeroAddress(a.address) || isZeroAddress(b.address);
+}
+
+/** The reply's literal text is the same for every failure; this one tells them apart. */
+export function portFailureText(failure: PortFailure, address: InterfaceAddress): string {
+  const where = `${address.local} (interface ${address.interface})`;
+  const range = `${address.portMin}-${address.portMax}`;
+  switch (failure.kind) {
+    case "exhausted":
+      return `all ports ${range} of ${where} are in use (${failure.message})`;
+    case "EADDRNOTAVAIL":
+      return `the address ${where} does not exist on this host (EADDRNOTAVAIL: ${failure.message})`;
+    case "EADDRINUSE":
+      return `other programs hold the remaining ports ${range} of ${where} (EADDRINUSE: ${failure.message})`;
+    case "EMFILE":
+      return `the limit of open files is reached (EMFILE: ${failure.message})`;
+    case "EACCES":
+      return `binding on ${where} is not permitted (EACCES: ${failure.message})`;
+    case "ENOBUFS":
+      return `the system has no memory for another socket (ENOBUFS: ${failure.message})`;
+    case "table-full":
+      return `the table of local sockets is full (${failure.message})`;
+    case "other":
+      return `no socket on ${where}: ${failure.message}`;
+  }
+}
