@@ -101,3 +101,18 @@ export const MAX_STUN_REFUSALS_PER_SECOND = 10;
 
 /** Earlier port pairs a section keeps open: the branches of a fork that alternate with early media, and late packets. */
 export const MAX_RETIRED_PORTS = 3;
+
+/** Ports tried for one socket or pair while other programs hold them: 256 binds are below a millisecond. */
+export const MAX_BIND_TRIES = 256;
+
+/** Commands on their way to one relay worker, bytes: 2,000 streams changing at once, which a worker takes in milliseconds. */
+export const COMMAND_RING_BYTES = 1 << 20;
+
+/** Commands that wait on the main thread because a worker's ring is full: only while that worker is stuck. */
+export const MAX_WAITING_COMMANDS = 131_072;
+
+/** Packets and events on their way up from one worker, bytes: 700 of 1,400 bytes; beyond that they are counted and dropped. */
+export const HAND_UP_RING_BYTES = 1 << 20;
+
+/** Relay workers: more than any host has cores to give. */
+export const MAX_WORKERS = 256;

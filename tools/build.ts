@@ -30,6 +30,9 @@ const built = spawnSync(
     `SLUICE_VERSION=${JSON.stringify(version)}`,
     "--define",
     `SLUICE_COMMIT=${JSON.stringify(commit())}`,
+    // Threads are found inside the executable by their path from here: see ffi/thread.ts.
+    "--root",
+    root,
     "--outfile",
     out,
     // Each worker is an entry point of its own: the bundler does not find them through `new Worker`.
