@@ -1,0 +1,213 @@
+/** The field on which contenders meet: network, load generator, ng clients, and the daemons with their calls set up. */
+import { join } from "node:path";
+import { Agent } from "./agent.ts";
+import { type Contender, Daemon, type Programs } from "./contender.ts";
+import type { GeneratorRequest, RunOrder, RunResult } from "./generator.ts";
+import { Lifetime } from "./lifetime.ts";
+import { type BenchNetwork, loopbackNetwork, vethNetwork } from "./network.ts";
+import type { NgLoadRequest, NgRunOrder, NgRunResult } from "./ng-load.ts";
+import type { BenchOptions } from "./options.ts";
+import type { RelayPorts } from "./stream-frames.ts";
+
+/** Above this lateness (p99, microseconds) a run says more about the generator than about the daemon. */
+const LAG_LIMIT = 500;
+/** Part of a CPU taken by others that makes a run noisy. */
+const NOISE_LIMIT = 0.15;
+
+export interface RelayRun extends RunResult {
+  readonly contender: string;
+  /** "generator", "noise", "saturated", "loss": what a reader must know of this run. */
+  readonly remarks: readonly string[];
+}
+
+export interface NgRun extends NgRunResult {
+  readonly contender: string;
+}
+
+/** A daemon on the field with its calls. */
+export class Entrant {
+  calls = 0;
+  fresh = true;
+  constructor(
+    readonly daemon: Daemon,
+    readonly loadId: number,
+  ) {}
+  get name(): string {
+    return this.daemon.contender.name;
+  }
+}
+
+export class Field {
+  readonly lifetime = new Lifetime();
+  readonly network: BenchNetwork;
+  readonly relayRuns: RelayRun[] = [];
+  readonly ngRuns: NgRun[] = [];
+  readonly commands = new Map<string, string>();
+  readonly #generator: Agent<GeneratorRequest>;
+  readonly #ng: Agent<NgLoadRequest>;
+  #nextLoad = 1;
+  #entrants: Entrant[] = [];
+
+  private constructor(readonly options: BenchOptions) {
+    this.network = options.net === "veth" ? vethNetwork(this.lifetime) : loopbackNetwork();
+    const placement = { cpus: [options.generatorCpu], nice: options.nice };
+    const script = (name: string) => join(import.meta.dir, name);
+    this.#generator = new Agent(script("generator.ts"), { ...placement, namespace: this.network.generator });
+    this.lifetime.add(() => this.#generator.stop());
+    this.#ng = new Agent(script("ng-load.ts"), { ...placement, namespace: this.network.daemons });
+    this.lifetime.add(() => this.#ng.stop());
+  }
+
+  static async open(options: BenchOptions): Promise<Field> {
+    const field = new Field(options);
+    try {
+      await field.#generator.ask({
+        do: "open",
+        parties: field.network.parties,
+        payload: options.payload,
+        wire: field.network.wire,
+      });
+      return field;
+    } catch (error) {
+      await field.lifetime.end();
+      throw error;
+    }
+  }
+
+  get programs(): Programs {
+    return { sluice: this.options.sluice, rtpengine: this.options.rtpengine };
+  }
+
+  /** CPUs a daemon with that many threads may use: never the generator's, unless told so. */
+  daemonCpus(threads: number): number[] {
+    if (this.options.daemonCpus) return [...this.options.daemonCpus];
+    const others = Array.from({ length: navigator.hardwareConcurrency }, (_, i) => i).filter(
+      (cpu) => cpu !== this.options.generatorCpu,
+    );
+    return others.length > 0 ? others.slice(0, Math.max(1, threads)) : [this.options.generatorCpu];
+  }
+
+  /** Starts the daemons side by side and waits until each answers; all but the one whose turn it is stand still. */
+  async enter(contenders: readonly Contender[], cpus?: readonly number[]): Promise<Entrant[]> {
+    for (const who of contenders) {
+      const index = this.#entrants.length;
+      const daemon = Daemon.start(
+        who,
+        index,
+        this.network,
+        { cpus: cpus ?? this.daemonCpus(who.threads), nice: this.options.nice },
+        this.lifetime,
+      );
+      this.commands.set(who.name, daemon.command.join(" "));
+      const entrant = new Entrant(daemon, this.#nextLoad++);
+      this.#entrants.push(entrant);
+      try {
+        await this.#ng.ask({ do: "ping", target: this.network.ngTarget(index), seconds: 10 });
+      } catch (error) {
+        throw new Error(`${error instanceof Error ? error.message : error}\n${daemon.log()}`);
+      }
+      daemon.freeze();
+    }
+    return this.#entrants.slice(-contenders.length);
+  }
+
+  /** Stops all daemons. */
+  async leave(): Promise<void> {
+    await Promise.all(this.#entrants.map((entrant) => entrant.daemon.stop()));
+    this.#entrants = [];
+  }
+
+  target(entrant: Entrant) {
+    return this.network.ngTarget(entrant.daemon.index);
+  }
+
+  /** Sets up calls over ng; `media` also tells the generator about them. Milliseconds it took. */
+  async setUp(entrant: Entrant, calls: number, media = true): Promise<number> {
+    this.turn(entrant);
+    const start = performance.now();
+    const { relay } = await this.#ng.ask<{ relay: RelayPorts[] }>({
+      do: "setup",
+      target: this.target(entrant),
+      parties: this.network.parties,
+      prefix: "media",
+      first: 0,
+      calls,
+      firstPort: this.network.parties.firstPort,
+    });
+    const took = performance.now() - start;
+    entrant.calls = calls;
+    entrant.fresh = true;
+    if (media) await this.#generator.ask({ do: "load", id: entrant.loadId, relay });
+    return took;
+  }
+
+  async tearDown(entrant: Entrant): Promise<void> {
+    this.turn(entrant);
+    await this.#ng.ask({
+      do: "teardown",
+      target: this.target(entrant),
+      parties: this.network.parties,
+      prefix: "media",
+      first: 0,
+      calls: entrant.calls,
+    });
+    entrant.calls = 0;
+  }
+
+  /** Freezes all others. */
+  turn(entrant: Entrant): void {
+    for (const other of this.#entrants) if (other !== entrant) other.daemon.freeze();
+    entrant.daemon.thaw();
+  }
+
+  async relay(entrant: Entrant, order: Partial<RunOrder> & { calls: number }): Promise<RelayRun> {
+    this.turn(entrant);
+    // The first packets of a call are learned from (endpoint-learning takes 3 s by default in both programs).
+    const warmSeconds = order.warmSeconds ?? (entrant.fresh ? 4 : 1);
+    entrant.fresh = false;
+    const result = await this.#generator.ask<RunResult>({
+      do: "run",
+      id: entrant.loadId,
+      rate: 50,
+      seconds: this.options.seconds,
+      ...order,
+      warmSeconds,
+      pid: entrant.daemon.pid,
+    });
+    entrant.daemon.assertAlive();
+    const remarks: string[] = [];
+    if (result.lag.p99 > LAG_LIMIT || result.refused > 0 || result.overruns > 0) remarks.push("generator");
+    if (result.otherLoad > NOISE_LIMIT || result.stolen > NOISE_LIMIT) remarks.push("noise");
+    if (result.core > 0.97 * this.daemonCpus(entrant.daemon.contender.threads).length) remarks.push("saturated");
+    if (result.lost > this.options.tolerate) remarks.push("loss");
+    if (result.wrong > 0 || result.duplicates > 0) remarks.push("WRONG");
+    const run = { contender: entrant.name, ...result, remarks };
+    this.relayRuns.push(run);
+    return run;
+  }
+
+  async ng(entrant: Entrant, order: Partial<NgRunOrder> = {}): Promise<NgRun> {
+    this.turn(entrant);
+    const result = await this.#ng.ask<NgRunResult>({
+      do: "run",
+      target: this.target(entrant),
+      parties: this.network.parties,
+      prefix: "ng",
+      clients: this.options.clients,
+      outstanding: this.options.outstanding,
+      warmSeconds: 1,
+      seconds: this.options.seconds,
+      ...order,
+      pid: entrant.daemon.pid,
+    });
+    entrant.daemon.assertAlive();
+    const run = { contender: entrant.name, ...result };
+    this.ngRuns.push(run);
+    return run;
+  }
+}
+
+/** Order of turns in a round: who was first is last in the next, so that neither gains from the other's wake. */
+export function turns<T>(entrants: readonly T[], round: number): T[] {
+  return round % 2 ? [...entrants].reverse() : [...entrants];
+}

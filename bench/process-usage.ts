@@ -1,0 +1,86 @@
+/** What the kernel says a process has used: CPU over all its threads, memory; and what the machine did meanwhile. */
+import { readdirSync, readFileSync } from "node:fs";
+
+/** Kernel clock ticks per second as shown in /proc (USER_HZ is 100 on every Linux Bun runs on). */
+const USER_HZ = 100;
+
+export interface ProcessUsage {
+  /** utime + stime, seconds, 10 ms steps, ended threads included. */
+  readonly tickSeconds: number;
+  /** Time on a CPU summed over the living threads, seconds, nanosecond steps (/proc/PID/task/TID/schedstat). */
+  readonly cpuSeconds: number;
+  /** Time runnable but waiting for a CPU, seconds: what others on the core took away. */
+  readonly waitSeconds: number;
+}
+
+export function processUsage(pid: number): ProcessUsage {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  let cpu = 0;
+  let wait = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const [run, delay] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ");
+      cpu += Number(run);
+      wait += Number(delay);
+    } catch {} // the thread ended between the two reads
+  }
+  return {
+    tickSeconds: (Number(fields[11]) + Number(fields[12])) / USER_HZ,
+    cpuSeconds: cpu / 1e9,
+    waitSeconds: wait / 1e9,
+  };
+}
+
+export interface ProcessMemory {
+  /** Bytes. */
+  readonly resident: number;
+  readonly peak: number;
+  readonly threads: number;
+  readonly files: number;
+}
+
+export function processMemory(pid: number): ProcessMemory {
+  const status = readFileSync(`/proc/${pid}/status`, "latin1");
+  const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
+  return {
+    resident: kilobytes("VmRSS") * 1024,
+    peak: kilobytes("VmHWM") * 1024,
+    threads: kilobytes("Threads"),
+    files: readdirSync(`/proc/${pid}/fd`).length,
+  };
+}
+
+export interface MachineUsage {
+  /** Per CPU, seconds not idle, stolen time apart. */
+  readonly busySeconds: readonly number[];
+  /** Time the hypervisor gave to others, seconds, all CPUs. */
+  readonly stolenSeconds: number;
+}
+
+export function machineUsage(): MachineUsage {
+  const busySeconds: number[] = [];
+  let stolenSeconds = 0;
+  for (const line of readFileSync("/proc/stat", "latin1").split("\n")) {
+    const cpu = /^cpu\d+ (.*)/.exec(line);
+    if (!cpu) continue;
+    const [user, nice, system, , , irq, softirq, steal] = cpu[1]!.split(" ").map(Number) as number[];
+    busySeconds.push((user! + nice! + system! + irq! + softirq!) / USER_HZ);
+    stolenSeconds += steal! / USER_HZ;
+  }
+  return { busySeconds, stolenSeconds };
+}
+
+/** Kernel memory in slabs, bytes, the whole machine: sockets and their tables live there, not in a process's RSS. */
+export function slabBytes(): number {
+  return Number(/^Slab:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "latin1"))?.[1] ?? 0) * 1024;
+}
+
+/** UDP datagrams the kernel dropped at full sockets in the network namespace of `pid` so far. */
+export function udpReceiveDrops(pid: number): number {
+  const rows = readFileSync(`/proc/${pid}/net/snmp`, "latin1")
+    .split("\n")
+    .filter((line) => line.startsWith("Udp:"))
+    .map((line) => line.split(" "));
+  return Number(rows[1]?.[rows[0]?.indexOf("RcvbufErrors") ?? -1] ?? 0);
+}
