@@ -1,0 +1,3 @@
+import { type Command, runWithFlags } from "./command.ts";
+
+export const deleteCall: Command = (request) => runWithFlags(request, ["callId"]);
