@@ -2,11 +2,8 @@
 import type { Subprocess } from "bun";
 import { Feed, within } from "./deadline.ts";
 
-/** Ended with us, should we end before our scenes do. */
-const children = new Set<Subprocess>();
-process.on("exit", () => {
-  for (const child of children) child.kill("SIGKILL");
-});
+/** The system ends the process should we end before our scenes do (prctl PR_SET_PDEATHSIG). */
+const WITH_US = Bun.which("setpriv") ? ["setpriv", "--pdeathsig", "TERM"] : [];
 
 export class Child {
   readonly log = new Feed<string>();
@@ -18,15 +15,13 @@ export class Child {
     command: readonly string[],
     options: { cwd?: string; env?: Record<string, string> } = {},
   ) {
-    this.#process = Bun.spawn([...command], {
+    this.#process = Bun.spawn([...WITH_US, ...command], {
       cwd: options.cwd ?? process.cwd(),
       env: { ...process.env, ...options.env },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
     });
-    children.add(this.#process);
-    this.#process.exited.then(() => children.delete(this.#process));
     this.#output = Promise.all([this.#collect(this.#process.stdout), this.#collect(this.#process.stderr)]);
   }
 

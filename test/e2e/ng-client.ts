@@ -108,7 +108,7 @@ export class NgClient {
 
   /** Sends bytes as they are. */
   send(datagram: string): void {
-    this.#socket.send(Buffer.from(datagram, "latin1"));
+    if (!this.#socket.closed) this.#socket.send(Buffer.from(datagram, "latin1"));
   }
 
   /** Resolves when `count` datagrams have come since the client was made. */

@@ -1,6 +1,6 @@
 /** What a scenario needs from the machine; a missing one is a skip with its reason, never a silent pass. */
 import { existsSync } from "node:fs";
-import { daemonPath } from "./daemon.ts";
+import { daemonPath, isPeer } from "./daemon.ts";
 import { ownNamespace } from "./network.ts";
 
 export interface Requirement {
@@ -14,9 +14,16 @@ function program(name: string, debianPackage: string): Requirement {
   };
 }
 
+/** The peer may be missing; our own executable may not: then the scenarios fail. */
 export const DAEMON: Requirement = {
-  missing: () => (existsSync(daemonPath) ? undefined : `${daemonPath} is not there (npm run build)`),
+  missing: () =>
+    isPeer && !existsSync(daemonPath) ? `${daemonPath} is not installed (package rtpengine-daemon)` : undefined,
 };
+
+/** For scenarios that rtpengine 10.5, run in our daemon's place, cannot play. */
+export function notThePeer(because: string): Requirement {
+  return { missing: () => (isPeer ? `rtpengine 10.5 ${because}` : undefined) };
+}
 
 export const KAMAILIO: Requirement = {
   missing: () =>

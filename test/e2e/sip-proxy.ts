@@ -11,6 +11,8 @@ export interface SipProxyOptions {
   /** Flags of the offer, in `manage.cfg` of everything. */
   readonly offerFlags?: string;
   readonly answerFlags?: string;
+  /** Where its rtpengine module sends; default: the daemon's. */
+  readonly ngPort?: number;
   /** Empty directory for its pid and control files. */
   readonly directory: string;
 }
@@ -33,7 +35,7 @@ export class SipProxy {
       ...["-DD", "-E", "-T", "-m", "32", "-M", "8"],
       ...["-l", `udp:${PROXY.address}:${PROXY.port}`],
       ...["-w", options.directory, "-Y", options.directory, "-P", join(options.directory, "kamailio.pid")],
-      ...define("RTPENGINE_SOCK", `udp:${NG.address}:${NG.port}`),
+      ...define("RTPENGINE_SOCK", `udp:${NG.address}:${options.ngPort ?? NG.port}`),
       ...define("CALLEE_URI", `sip:${CALLEE.address}:${CALLEE.port}`),
       ...define("SECOND_CALLEE_URI", `sip:${SECOND_CALLEE.address}:${SECOND_CALLEE.port}`),
       ...define("OFFER_FLAGS", offerFlags),
