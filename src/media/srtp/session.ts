@@ -53,13 +53,14 @@ export class SrtpSession {
     arena: { readonly address: number; readonly bytes: Uint8Array },
     private readonly scratch: number,
     private readonly room: number,
+    /** Session keys given directly: for the test vectors of the RFCs. */
+    derived = { rtp: deriveSessionKeys(keys, "rtp"), rtcp: deriveSessionKeys(keys, "rtcp") },
   ) {
     const { suite } = keys;
     this.#bytes = arena.bytes;
     this.#gcm = suite.cipher === "gcm";
     this.#rtpTag = keys.unauthenticatedRtp && !this.#gcm ? 0 : suite.rtpTagBytes;
-    const rtp = deriveSessionKeys(keys, "rtp");
-    const rtcp = deriveSessionKeys(keys, "rtcp");
+    const { rtp, rtcp } = derived;
     this.#rtpSalt = rtp.salt;
     this.#rtcpSalt = rtcp.salt;
     this.#rtp = library(arena, suite.cipher, rtp.encryption, rtp.authentication);
@@ -140,7 +141,8 @@ export class SrtpSession {
     const state = this.#state(this.#rtcpStates, ssrcAt(this.#bytes, at + 4));
     const index = state.rtcpIndex;
     state.rtcpIndex = (index + 1) & SRTCP_INDEX_MASK;
-    const encrypted = !this.keys.unencryptedRtcp;
+    // Nothing is encrypted under the NULL cipher, and libsrtp refuses packets that claim so.
+    const encrypted = !this.keys.unencryptedRtcp && this.keys.suite.cipher !== "null";
     const end = at + length;
     if (this.#gcm) {
       this.#writeWord(this.scratch + AT.trailer, encrypted ? (index | 0x8000_0000) >>> 0 : index);
