@@ -1,5 +1,6 @@
 import { expect } from "bun:test";
 import { dial, establish, hangUp } from "./call.ts";
+import { isPeer } from "./daemon.ts";
 import { oneWay, VIDEO } from "./far-end.ts";
 import {
   CALLEE,
@@ -14,7 +15,7 @@ import {
 } from "./network.ts";
 import { pick } from "./ng-client.ts";
 import { DAEMON, IPV6, KAMAILIO, SIPP } from "./requirement.ts";
-import { scenario, talk } from "./scene.ts";
+import { note, scenario, talk } from "./scene.ts";
 import { audioSdp, audioVideoSdp } from "./sdp-text.ts";
 import { sdpSections } from "./sip-message.ts";
 import { USUAL_FLAGS } from "./sip-proxy.ts";
@@ -133,6 +134,11 @@ scenario("re-INVITE: hold (a=sendonly) and resume on the same ports", NEEDS, asy
   expect(hold.towardsCaller.rtp).toEqual(call.towardsCaller[0]!.rtp);
   expect(hold.towardsCallee.rtp).toEqual(call.towardsCallee[0]!.rtp);
   await oneWay(caller.end, hold.towardsCallee, callee.end, hold.towardsCaller, 25); // music on hold
+  const heard = caller.end.rtp.items.length;
+  await callee.end.send(hold.towardsCaller.rtp, 10); // it should not: the caller does not want to hear it
+  await caller.end.quiet();
+  if (isPeer) note("rtpengine 10.5 passes the media of the held party on");
+  else expect(caller.end.rtp.items.length).toBe(heard);
 
   await caller.agent.cue(hold.ok);
   const resume = await reInvite(3);

@@ -145,6 +145,15 @@ export class FarEnd {
     });
   }
 
+  /** Resolves when nothing has arrived for 50 ms. */
+  async quiet(): Promise<void> {
+    let seen = -1;
+    while (seen !== this.rtp.items.length + this.rtcp.items.length) {
+      seen = this.rtp.items.length + this.rtcp.items.length;
+      await Bun.sleep(50);
+    }
+  }
+
   stopSending(): void {
     this.#stopped = true;
   }

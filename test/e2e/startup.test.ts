@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "no
 import { join } from "node:path";
 import { Child } from "./child.ts";
 import { daemonCommand, isPeer } from "./daemon.ts";
-import { NG } from "./network.ts";
+import { NG, PORT_MAX, PORT_MIN, udpPortsInUse } from "./network.ts";
+import { NgCall } from "./ng-call.ts";
 import { NgClient } from "./ng-client.ts";
 import { DAEMON, notThePeer } from "./requirement.ts";
 import { note, scenario } from "./scene.ts";
@@ -26,6 +27,16 @@ scenario("from exec to the first answered ng ping: median of 5 below 100 ms", [D
   console.log(`# start to first pong: ${times.map((ms) => ms.toFixed(0)).join(", ")} ms`);
   if (isPeer) return note("the limit is for sluice");
   expect(times[2]!).toBeLessThan(100);
+});
+
+scenario("SIGTERM in mid-call: the daemon ends with status 0 and its ports are free", [DAEMON], async (scene) => {
+  const daemon = await scene.startDaemon();
+  const call = new NgCall(daemon.ng, "in-the-middle");
+  expect((await call.offer())["result"]).toBe("ok");
+  expect((await call.answer())["result"]).toBe("ok");
+  process.kill(daemon.process.pid, "SIGTERM");
+  expect(await daemon.process.ended(5_000)).toBe(0);
+  expect(udpPortsInUse().filter(({ port }) => port >= PORT_MIN && port <= PORT_MAX)).toEqual([]);
 });
 
 scenario(
