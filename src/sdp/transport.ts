@@ -57,6 +57,16 @@ export function isRtpProtocol(protocol: string): boolean {
   return transportProfile(protocol)?.rtp ?? false;
 }
 
+/** True for SRTP by name; opportunistic SRTP has a plain name: see {@link isOpportunistic}. */
+export function isSecure(protocol: string): boolean {
+  return transportProfile(protocol)?.secure ?? false;
+}
+
+/** True for profiles with RTCP feedback. */
+export function hasFeedback(protocol: string): boolean {
+  return transportProfile(protocol)?.feedback ?? false;
+}
+
 /** The name to print: known protocols in their canonical spelling (`udptl` in lower case), others as they are. */
 export function canonicalProtocol(protocol: string): string {
   return transportProfile(protocol)?.name ?? protocol;
@@ -68,9 +78,7 @@ export function canonicalProtocol(protocol: string): string {
  */
 export function isOpportunistic(media: Pick<MediaDescription, "protocol" | "crypto" | "fingerprint">): boolean {
   const known = transportProfile(media.protocol);
-  return (
-    known !== undefined && known.rtp && !known.secure && (media.crypto.length > 0 || media.fingerprint !== undefined)
-  );
+  return known?.rtp === true && !known.secure && (media.crypto.length > 0 || media.fingerprint !== undefined);
 }
 
 /** The profile in effect: that of the name, but secure where keys make it opportunistic SRTP. */
@@ -81,7 +89,7 @@ export function effectiveProfile(
   return known && isOpportunistic(media) ? (known.feedback ? SAVPF : SAVP) : known;
 }
 
-/** Protocol names with and without security, keeping the feedback property. `udptl` stays what it is. */
+/** The plain counterpart of a profile, feedback kept; `udptl` stays what it is. */
 export function plainTransport(transport: Transport): Transport {
   const known = transportProfile(transport);
   return known?.rtp ? (known.feedback ? "RTP/AVPF" : "RTP/AVP") : transport;
