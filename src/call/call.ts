@@ -94,6 +94,8 @@ export class MediaSection {
   presented: readonly PayloadFormat[] = [];
   presentedExtensions: readonly HeaderExtension[] = [];
   presentedCrypto: readonly CryptoLine[] = [];
+  /** `extmap` `mask` of this party's offer, for the answer. */
+  maskedExtensions: readonly string[] = [];
   /** Milliseconds; `ptime-reverse` of this party's offer, for the answer. */
   ptimeReverse: number | undefined;
 

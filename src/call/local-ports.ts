@@ -1,9 +1,10 @@
 /** Takes and keeps local ports for the sections of one request. */
-import { type Endpoint, isZeroAddress } from "../address.ts";
+import type { Endpoint } from "../address.ts";
 import { MAX_RETIRED_PORTS } from "../limits.ts";
 import type { InterfaceAddress, LocalSocket, PortFailure } from "../relay/ports.ts";
 import type { Call, MediaSection, PortSet } from "./call.ts";
 import type { Outbox } from "./outbox.ts";
+import { isZero } from "./reception.ts";
 
 function isFailure(result: readonly LocalSocket[] | PortFailure): result is PortFailure {
   return !Array.isArray(result);
@@ -11,7 +12,8 @@ function isFailure(result: readonly LocalSocket[] | PortFailure): result is Port
 
 export class LocalPorts {
   private readonly taken: { readonly section: MediaSection; readonly set: PortSet }[] = [];
-  failure: PortFailure | undefined;
+  /** Why there was no port, and where. */
+  refused: { readonly failure: PortFailure; readonly address: InterfaceAddress } | undefined;
 
   constructor(
     private readonly call: Call,
@@ -21,7 +23,7 @@ export class LocalPorts {
   /**
    * Sees to it that `section` has ports on `address`: the present ones where they still fit, else the ones it showed for
    * the same peer before, else new ones. `peer` is where the other party has its media; when that changes, so do the
-   * ports, unless `latch`. False when no port was had: see {@link failure}.
+   * ports, unless `latch`. False when no port was had: see {@link refused}.
    */
   ensure(
     section: MediaSection,
@@ -61,7 +63,7 @@ export class LocalPorts {
     const { tos, affinity } = this.call;
     const result = context.ports.acquire(address, count, { tos, affinity });
     if (isFailure(result)) {
-      this.failure = result;
+      this.refused = { failure: result, address };
       state.portFailures[result.kind] += 1;
       this.out.log(
         "error",
@@ -113,7 +115,7 @@ export function closePorts(section: MediaSection, out: Outbox): void {
 /** On hold the address is zero and only the port tells whether it is still the same stream. */
 function samePeer(a: Endpoint, b: Endpoint): boolean {
   if (a.port !== b.port) return false;
-  return a.address === b.address || isZeroAddress(a.address) || isZeroAddress(b.address);
+  return a.address === b.address || isZero(a.address) || isZero(b.address);
 }
 
 /** The reply's literal text is the same for every failure; this one tells them apart. */

@@ -62,10 +62,16 @@ export function matchAnswer(sender: Leg, receiver: Leg, sdp: SessionDescription)
 }
 
 /** For each m= line the place of its section within the leg that sent it. */
-function placesBySender(sections: readonly MediaSection[], media: readonly MediaDescription[], grow: boolean): number[] {
+function placesBySender(
+  sections: readonly MediaSection[],
+  media: readonly MediaDescription[],
+  grow: boolean,
+): number[] {
   const places = new Places(sections);
   const byMid = media.map((each) => places.byMid(each.mid, everySection));
-  return byMid.map((place, i) => place ?? places.byPlace(i, everySection) ?? (grow ? places.append() : sections.length));
+  return byMid.map(
+    (place, i) => place ?? places.byPlace(i, everySection) ?? (grow ? places.append() : sections.length),
+  );
 }
 
 const everySection = () => true;

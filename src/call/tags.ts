@@ -54,8 +54,9 @@ export function partiesOfOffer(
   directives: Directives,
   sdp: SessionDescription,
 ): Parties | AssociationError {
-  const { fromTag, toTag, viaBranch } = directives;
-  if (fromTag === undefined) return refuse("an offer needs a from-tag");
+  const { fromTag, viaBranch } = directives;
+  const toTag = directives.toTag || undefined;
+  if (!fromTag) return refuse("an offer needs a from-tag");
   if (toTag === fromTag) return refuse("from-tag and to-tag are the same");
 
   // 1. A by its tag, or as a party that sent the same SDP under another tag.
@@ -101,7 +102,7 @@ function calleeOf(
 /** Tags keep the orientation of the dialogue: `from-tag` is the original offerer A, `to-tag` the sender of this SDP. */
 export function partiesOfAnswer(call: Call, directives: Directives): Parties | AssociationError {
   const { fromTag, toTag, viaBranch } = directives;
-  if (fromTag === undefined || toTag === undefined) return refuse("an answer needs from-tag and to-tag");
+  if (!fromTag || !toTag) return refuse("an answer needs from-tag and to-tag");
   if (fromTag === toTag) return refuse("from-tag and to-tag are the same");
   const a = call.legByTag(fromTag);
   if (!a) return refuse(`no offer from a party with tag '${fromTag}'`);

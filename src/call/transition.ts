@@ -6,7 +6,18 @@
 import type { NgReplyDict } from "../ng/value.ts";
 import type { PlaneEvent, SocketId, StreamCounters, StreamSpec } from "../planes/plane.ts";
 import type { LocalSocket, PortSource } from "../relay/ports.ts";
+import { answer } from "./answer.ts";
+import { deleteCall } from "./delete.ts";
 import type { Directives } from "./directives.ts";
+import { list } from "./list.ts";
+import { offer } from "./offer.ts";
+import { Outbox } from "./outbox.ts";
+import { handlePlaneEvent } from "./plane-events.ts";
+import { query } from "./query.ts";
+import type { CallState } from "./state.ts";
+import { measureRates, ngForm, statisticsTree } from "./statistics.ts";
+import { endCall } from "./termination.ts";
+import { checkTimeouts } from "./timeouts.ts";
 
 export type LogLevel = "error" | "warning" | "notice" | "info" | "debug";
 export type Subsystem = "core" | "codec" | "rtcp" | "ice" | "crypto" | "srtp" | "control" | "internals" | "http";
@@ -79,4 +90,54 @@ export interface Outcome {
   /** Present for commands only. */
   readonly reply?: CommandReply;
   readonly effects: readonly Effect[];
+}
+
+/** Lets one event happen to the state. Deterministic given state, event and context; never throws on bad input. */
+export function transition(state: CallState, event: CallEvent, context: Context): Outcome {
+  const out = new Outbox(state, context);
+  let reply: CommandReply | undefined;
+  switch (event.kind) {
+    case "command":
+      reply = command(event.directives, event.peer, out);
+      break;
+    case "tick":
+      measureRates(state, context);
+      checkTimeouts(out);
+      break;
+    case "plane":
+      handlePlaneEvent(event.event, out);
+      break;
+    case "terminate":
+      terminate(event.callId, out);
+      break;
+  }
+  out.flush();
+  return reply ? { reply, effects: out.effects } : { effects: out.effects };
+}
+
+function command(directives: Directives, peer: string, out: Outbox): CommandReply {
+  const { state, context } = out;
+  switch (directives.command) {
+    case "offer":
+      return offer(directives, peer, out);
+    case "answer":
+      return answer(directives, out);
+    case "delete":
+      return deleteCall(directives, out);
+    case "query":
+      return query(state, directives, context);
+    case "list":
+      return list(state, directives);
+    case "statistics":
+      return { ok: true, body: { statistics: ngForm(statisticsTree(state, context)) } };
+    default:
+      return { ok: false, reason: "Unrecognized command", detail: `'${directives.command}' is not implemented` };
+  }
+}
+
+function terminate(callId: string, out: Outbox): void {
+  const call = out.state.calls.get(callId);
+  if (!call) return;
+  out.log("warning", callId, `Call Id (${callId}) successfully terminated by operator.`);
+  endCall(call, "FORCED", out);
 }

@@ -1,0 +1,190 @@
+/**
+ * One SDP from one party to another: what an offer and an answer have in common. By the time this runs the request is known
+ * to be good; only ports may still be refused.
+ */
+import type { Family } from "../address.ts";
+import type { InterfaceAddress, PortFailure } from "../relay/ports.ts";
+import type { MediaDescription, SessionDescription } from "../sdp/model.ts";
+import { canonicalProtocol } from "../sdp/transport.ts";
+import { type Call, type Leg, link, MediaSection } from "./call.ts";
+import { presentFormats } from "./codecs.ts";
+import type { Directives } from "./directives.ts";
+import { presentExtensions } from "./extensions.ts";
+import { chooseAddress, chooseInterface } from "./interfaces.ts";
+import { closePorts, LocalPorts, portFailureText } from "./local-ports.ts";
+import type { SectionMatch } from "./matching.ts";
+import type { Outbox } from "./outbox.ts";
+import { describe, type Presented } from "./output.ts";
+import { protocolTowards } from "./profile.ts";
+import { presentCrypto } from "./protection.ts";
+import { isZero, receive } from "./reception.ts";
+import { answerMux, offerMux } from "./rtcp-mux.ts";
+
+export interface Exchange {
+  readonly phase: "offer" | "answer";
+  readonly call: Call;
+  readonly sender: Leg;
+  readonly receiver: Leg;
+  readonly sdp: SessionDescription;
+  readonly matches: readonly SectionMatch[];
+  readonly directives: Directives;
+}
+
+/** No port was to be had: the call cannot go on. */
+export interface OutOfPorts {
+  readonly failure: PortFailure;
+  readonly detail: string;
+}
+
+/** Brings both parties to what the SDP says and returns the text for the receiver. */
+export function exchange(work: Exchange, out: Outbox): string | OutOfPorts {
+  const { phase, call, sender, receiver, sdp, matches, directives } = work;
+  const { settings } = out.state;
+  sender.address = senderAddress(work, out);
+  receiver.address = receiverAddress(work, out);
+  if (!sender.address || !receiver.address) {
+    const message = "no interface is configured";
+    return { failure: { kind: "other", message }, detail: message };
+  }
+  const ports = new LocalPorts(call, out);
+
+  const presented: Presented[] = [];
+  for (const match of matches) {
+    const { media } = match;
+    const from = sectionAt(sender, match.sender);
+    const before = { known: from.description !== undefined, receiving: from.send };
+    receive(from, media, directives, settings);
+    if (match.receiver === undefined) {
+      rejectPair(from, undefined, out);
+      continue;
+    }
+    const to = sectionAt(receiver, match.receiver);
+    link(from, to);
+    presented[match.receiver] = { section: to, media, sender: from };
+    if (phase === "offer") prepareForOffer(from, to, media, directives);
+    else prepareForAnswer(from, to, media, directives);
+    const formats = presentFormats(from, to, directives, phase, out);
+    if (media.port === 0 || formats === undefined || (phase === "answer" && to.description?.port === 0)) {
+      rejectPair(from, to, out);
+      continue;
+    }
+    to.presented = formats;
+    to.presentedExtensions = presentExtensions(from, to, directives, phase);
+    to.presentedCrypto = presentCrypto(from, to, directives, phase, out);
+    to.rejected = false;
+    // What one party does not send the other one does not receive.
+    to.recv = from.send;
+    to.send = from.recv;
+    to.announced = true;
+    if (media.type === "message") continue; // not proxied
+    if (!providePorts(work, from, to, before, ports)) {
+      ports.giveBack();
+      const { failure, address } = ports.refused!;
+      return { failure, detail: portFailureText(failure, address) };
+    }
+  }
+  settleLeftOut(work, presented, out);
+  return describe(receiver, presented, sdp, directives, settings, phase);
+}
+
+/** The section at this place, made when it is new. */
+export function sectionAt(leg: Leg, place: number): MediaSection {
+  while (leg.sections.length <= place) leg.sections.push(new MediaSection(leg, leg.sections.length + 1));
+  return leg.sections[place]!;
+}
+
+function prepareForOffer(from: MediaSection, to: MediaSection, media: MediaDescription, directives: Directives): void {
+  to.protocol = protocolTowards(to, media, directives);
+  from.protocol = canonicalProtocol(media.protocol);
+  to.type = media.type;
+  to.isRtp = media.isRtp;
+  if (media.mid !== undefined) to.mid = media.mid;
+  else if (directives.flags.has("generate-mid")) to.mid ??= String(to.index);
+  from.ptimeReverse = directives.ptimeReverse;
+  offerMux(from, to, media.rtcpMux, directives.rtcpMux);
+}
+
+function prepareForAnswer(from: MediaSection, to: MediaSection, media: MediaDescription, directives: Directives): void {
+  const { transport } = directives;
+  from.protocol = canonicalProtocol(media.protocol);
+  // Answers speak the offerer's own protocol unless told otherwise.
+  if (transport === "accept" || !media.isRtp) to.protocol = canonicalProtocol(media.protocol);
+  else if (transport !== undefined && transport !== "udptl") to.protocol = transport;
+  to.isRtp = media.isRtp;
+  answerMux(from, to, media.rtcpMux);
+}
+
+function rejectPair(from: MediaSection, to: MediaSection | undefined, out: Outbox): void {
+  for (const section of to ? [from, to] : [from]) {
+    section.rejected = true;
+    closePorts(section, out);
+  }
+}
+
+/** Receiver first: the ports it is shown are the ones the request is about. */
+function providePorts(
+  { phase, sender, receiver, directives }: Exchange,
+  from: MediaSection,
+  to: MediaSection,
+  before: { readonly known: boolean; readonly receiving: boolean },
+  ports: LocalPorts,
+): boolean {
+  const { flags } = directives;
+  const peer = from.remoteRtp;
+  const latch = flags.has("port-latching") || (before.known && !before.receiving);
+  const wanted = to.muxAgreed ? 1 : 2;
+  if (!ports.ensure(to, receiver.address!, wanted, peer, latch)) return false;
+  // The sender's own ports: it was told them before, or will be with the answer.
+  if (phase === "answer" && from.ports) return true;
+  return ports.ensure(from, sender.address!, from.muxAgreed ? 1 : 2, to.remoteRtp, true);
+}
+
+/** Sections of the receiver that this SDP says nothing about. */
+function settleLeftOut({ phase, sender, receiver, matches }: Exchange, presented: Presented[], out: Outbox): void {
+  for (const section of receiver.sections) {
+    const place = section.index - 1;
+    if (presented[place]) continue;
+    presented[place] = { section, media: undefined, sender: undefined };
+    const peer = section.peerIn(sender);
+    // An answer that is short of a section leaves it open; a section nobody was asked about is off.
+    if (phase === "offer" || !peer || section.rejected || peer.rejected) rejectPair(section, peer, out);
+  }
+  if (phase !== "offer" || sender.sections.length === matches.length) return;
+  const mentioned = new Set(matches.map((match) => match.sender));
+  for (const section of sender.sections) {
+    if (!mentioned.has(section.index - 1)) rejectPair(section, undefined, out);
+  }
+}
+
+/** Towards the sender: the side of the network it was given before, or the one asked for now. */
+function senderAddress({ phase, sender, sdp, directives }: Exchange, out: Outbox): InterfaceAddress | undefined {
+  // An answerer knows its ports already and would not hear of others.
+  const answered = phase === "answer" && sender.address !== undefined;
+  const chosen = chooseInterface(out.state, sender, answered ? undefined : directives.fromInterface, out);
+  if (answered && sender.address && chosen?.addresses.includes(sender.address)) return sender.address;
+  return chosen && chooseAddress(sender, chosen, familyOfSdp(sdp) ?? sender.address?.family ?? 4, out);
+}
+
+function receiverAddress({ receiver, sdp, directives }: Exchange, out: Outbox): InterfaceAddress | undefined {
+  const chosen = chooseInterface(out.state, receiver, directives.toInterface, out);
+  const family = directives.addressFamily ?? usedFamily(receiver) ?? receiver.address?.family ?? familyOfSdp(sdp) ?? 4;
+  return chosen && chooseAddress(receiver, chosen, family, out);
+}
+
+/** The family of a party's media; a held section's zero address says nothing about it. */
+function familyOfSdp(sdp: SessionDescription): Family | undefined {
+  let held: Family | undefined;
+  for (const { connection, port } of sdp.media) {
+    if (!connection || port === 0) continue;
+    if (!isZero(connection.address)) return connection.family;
+    held ??= connection.family;
+  }
+  return held;
+}
+
+function usedFamily(leg: Leg): Family | undefined {
+  for (const { remoteRtp, description } of leg.sections) {
+    if (remoteRtp && !isZero(remoteRtp.address) && description?.connection) return description.connection.family;
+  }
+  return undefined;
+}

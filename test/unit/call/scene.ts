@@ -1,0 +1,327 @@
+/** A small world around the call core: fake clock, counting port source, counters under the test's control. */
+import type { Family } from "../../../src/address.ts";
+import type { Directives } from "../../../src/call/directives.ts";
+import type { CallSettings } from "../../../src/call/settings.ts";
+import { CallState } from "../../../src/call/state.ts";
+import {
+  type CallEvent,
+  type CommandReply,
+  type Context,
+  type Effect,
+  type Outcome,
+  transition,
+} from "../../../src/call/transition.ts";
+import { DROP_REASONS, type StreamCounters, type StreamSpec } from "../../../src/planes/plane.ts";
+import type { InterfaceAddress, LocalSocket, PortFailure, PortSource } from "../../../src/relay/ports.ts";
+
+export function interfaceAddress(
+  name: string,
+  advertised: string,
+  family: Family = 4,
+  local = advertised,
+): InterfaceAddress {
+  return { interface: name, family, local, advertised, portMin: 30_000, portMax: 39_999, excludePorts: new Set() };
+}
+
+const V4 = interfaceAddress("default", "198.51.100.7");
+const V6 = interfaceAddress("default", "2001:db8::7", 6);
+
+export const SETTINGS: CallSettings = {
+  interfaces: { interfaces: [{ name: "default", addresses: [V4, V6] }], aliases: new Map() },
+  timeout: 60,
+  silentTimeout: 3600,
+  offerTimeout: 3600,
+  finalTimeout: 0,
+  deleteDelay: 30,
+  endpointLearning: "heuristic",
+  tos: 184,
+  sipSource: false,
+  saveInterfacePorts: false,
+  rejectInvalidSdp: false,
+  maxSessions: -1,
+  maxCpu: 0,
+  maxLoad: 0,
+  maxBandwidth: 0,
+  ssrcReporting: "full",
+  mohAttrName: undefined,
+  instanceId: "0123456789ab",
+  softwareId: "sluice",
+};
+
+const DEFAULTS: Directives = {
+  command: "offer",
+  callId: undefined,
+  fromTag: undefined,
+  toTag: undefined,
+  viaBranch: undefined,
+  fromTags: [],
+  label: undefined,
+  toLabel: undefined,
+  setLabel: undefined,
+  address: undefined,
+  aliasKey: "none",
+  metadata: undefined,
+  sdp: undefined,
+  receivedFrom: undefined,
+  sipMessageType: undefined,
+  sipCode: undefined,
+  supportsLoadLimit: false,
+  xmlrpcCallback: undefined,
+  limit: undefined,
+  fromInterface: undefined,
+  toInterface: undefined,
+  mediaAddress: undefined,
+  addressFamily: undefined,
+  transport: undefined,
+  learning: undefined,
+  mediaEcho: undefined,
+  dropTraffic: undefined,
+  passthrough: undefined,
+  tos: undefined,
+  deleteDelay: undefined,
+  ice: "default",
+  iceLite: undefined,
+  trickle: false,
+  ice2: false,
+  dtls: undefined,
+  dtlsFingerprint: undefined,
+  sdes: [],
+  osrtp: [],
+  rtcpMux: new Set(),
+  bundle: new Set(),
+  extmapStrip: [],
+  extmapMask: [],
+  generateRtcp: undefined,
+  replace: new Set(),
+  sdpAttr: new Map(),
+  sdpMediaRemove: new Set(),
+  ptime: undefined,
+  ptimeReverse: undefined,
+  codec: { strip: [], offer: [], except: [], ignore: [], mask: [], transcode: [], accept: [], consume: [], set: [] },
+  t38: [],
+  recordCall: undefined,
+  all: undefined,
+  flags: new Set(),
+  extra: new Map(),
+};
+
+export function directives(given: Partial<Directives>): Directives {
+  return { ...DEFAULTS, ...given };
+}
+
+/** Text with CRLF line ends; leading blanks of lines are layout of the test. */
+export function sdp(text: string): string {
+  const lines = text
+    .trim()
+    .split("\n")
+    .map((line) => line.trim());
+  return `${lines.join("\r\n")}\r\n`;
+}
+
+/** Ports in ascending order from 30000, pairs even; nothing is ever opened. */
+export class FakePorts implements PortSource {
+  readonly open = new Map<number, LocalSocket>();
+  readonly tos = new Map<number, number>();
+  /** Sockets that may still be had; then `failure`. */
+  budget = Number.POSITIVE_INFINITY;
+  failure: PortFailure = { kind: "exhausted", message: "all 10000 ports are in use" };
+  readonly requests: { address: InterfaceAddress; count: 1 | 2; tos: number; affinity: number }[] = [];
+  private nextId = 1;
+  private readonly nextPort = new Map<InterfaceAddress, number>();
+
+  acquire(
+    address: InterfaceAddress,
+    count: 1 | 2,
+    { tos, affinity }: { readonly tos: number; readonly affinity: number },
+  ): readonly LocalSocket[] | PortFailure {
+    this.requests.push({ address, count, tos, affinity });
+    if (this.budget < count) return this.failure;
+    this.budget -= count;
+    let port = this.nextPort.get(address) ?? address.portMin;
+    if (port % 2 !== 0) port += 1;
+    const sockets: LocalSocket[] = [];
+    for (let i = 0; i < count; i++) {
+      const socket = { id: this.nextId++, address, port: port + i };
+      sockets.push(socket);
+      this.open.set(socket.id, socket);
+      this.tos.set(socket.id, tos);
+    }
+    this.nextPort.set(address, port + 2);
+    return sockets;
+  }
+
+  release(sockets: readonly LocalSocket[]): void {
+    for (const { id } of sockets) {
+      if (!this.open.delete(id)) throw new Error(`socket ${id} released twice`);
+      this.budget += 1;
+    }
+  }
+
+  setTos(sockets: readonly LocalSocket[], tos: number): void {
+    for (const { id } of sockets) this.tos.set(id, tos);
+  }
+}
+
+const NO_DROPS = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as StreamCounters["drops"];
+
+export const NO_PACKETS: StreamCounters = {
+  packetsIn: 0,
+  bytesIn: 0,
+  errorsIn: 0,
+  packetsOut: 0,
+  bytesOut: 0,
+  errorsOut: 0,
+  drops: NO_DROPS,
+  lastPacketAt: 0,
+  endpoint: undefined,
+  confirmed: false,
+  ssrc: undefined,
+  payloadType: undefined,
+  highestSequence: 0,
+  lost: 0,
+  duplicates: 0,
+  reordered: 0,
+  lastTimestamp: 0,
+  jitter: 0,
+  tos: undefined,
+};
+
+export const PEER = "127.0.0.1:41523";
+
+/** The daemon as far as the core can tell. Effects are carried out on the fakes and remembered. */
+export class Scene {
+  readonly state: CallState;
+  readonly ports = new FakePorts();
+  readonly specs = new Map<number, StreamSpec>();
+  readonly counters = new Map<number, Partial<StreamCounters>>();
+  /** Unix ms. */
+  now = 1_767_225_600_000;
+  load = { cpuPercent: 0, loadAverage: 0, bytesPerSecond: 0 };
+  effects: readonly Effect[] = [];
+  private draws = 0;
+
+  constructor(settings: Partial<CallSettings> = {}) {
+    this.state = new CallState({ ...SETTINGS, ...settings }, this.now);
+  }
+
+  get context(): Context {
+    const none = { packets: 0, bytes: 0, errors: 0 };
+    return {
+      now: this.now,
+      random: {
+        bytes: (count) => {
+          this.draws += 1;
+          return new Uint8Array(count).fill(this.draws & 255);
+        },
+      },
+      ports: this.ports,
+      streams: {
+        counters: (socket) => ({ ...NO_PACKETS, ...this.counters.get(socket) }),
+        lastPacketAt: (socket) => this.counters.get(socket)?.lastPacketAt ?? 0,
+        totals: () => ({ user: none, kernel: none }),
+      },
+      load: this.load,
+    };
+  }
+
+  happen(event: CallEvent): Outcome {
+    const outcome = transition(this.state, event, this.context);
+    this.effects = outcome.effects;
+    for (const effect of outcome.effects) {
+      if (effect.kind === "apply") for (const spec of effect.specs) this.applySpec(spec);
+      else if (effect.kind === "close") {
+        this.ports.release(effect.sockets);
+        for (const { id } of effect.sockets) this.specs.delete(id);
+      }
+    }
+    return outcome;
+  }
+
+  private applySpec(spec: StreamSpec): void {
+    if (!this.ports.open.has(spec.socket)) throw new Error(`spec for socket ${spec.socket}, which is not open`);
+    this.specs.set(spec.socket, spec);
+  }
+
+  command(given: Partial<Directives>): CommandReply {
+    const { reply } = this.happen({ kind: "command", directives: directives(given), peer: PEER });
+    if (!reply) throw new Error("a command got no reply");
+    return reply;
+  }
+
+  /** The SDP of an offer's reply. */
+  offer(text: string, given: Partial<Directives> = {}): string {
+    return this.text({ command: "offer", callId: "call", fromTag: "A", sdp: sdp(text), ...given });
+  }
+
+  answer(text: string, given: Partial<Directives> = {}): string {
+    return this.text({ command: "answer", callId: "call", fromTag: "A", toTag: "B", sdp: sdp(text), ...given });
+  }
+
+  private text(given: Partial<Directives>): string {
+    const reply = this.command(given);
+    if (!reply.ok) throw new Error(`${given.command} refused: ${reply.reason} (${reply.detail ?? ""})`);
+    const { body } = reply;
+    if (typeof body["sdp"] !== "string") throw new Error("the reply has no SDP");
+    return body["sdp"];
+  }
+
+  /** Time passes, a tick each second. */
+  pass(seconds: number): Effect[] {
+    const all: Effect[] = [];
+    for (let i = 0; i < seconds; i++) {
+      this.now += 1000;
+      all.push(...this.happen({ kind: "tick" }).effects);
+    }
+    return all;
+  }
+
+  logs(effects: readonly Effect[] = this.effects): string[] {
+    const lines: string[] = [];
+    for (const effect of effects) if (effect.kind === "log") lines.push(effect.message);
+    return lines;
+  }
+
+  /** What the socket with this port on `address` has to do. */
+  spec(port: number, address = "198.51.100.7"): StreamSpec {
+    for (const socket of this.ports.open.values()) {
+      if (socket.port === port && socket.address.advertised === address) {
+        const spec = this.specs.get(socket.id);
+        if (spec) return spec;
+      }
+    }
+    throw new Error(`no socket on port ${port}`);
+  }
+
+  /** Ports of the sockets with these ids. */
+  portsOf(sockets: readonly number[]): number[] {
+    return sockets.map((id) => this.ports.open.get(id)?.port ?? -1);
+  }
+
+  received(port: number, counters: Partial<StreamCounters>): void {
+    const { socket } = this.spec(port);
+    this.counters.set(socket, { lastPacketAt: this.now, ...this.counters.get(socket), ...counters });
+  }
+}
+
+export const ALICE = `
+  v=0
+  o=alice 100 1 IN IP4 192.0.2.10
+  s=call
+  c=IN IP4 192.0.2.10
+  t=0 0
+  m=audio 4000 RTP/AVP 8 0
+`;
+
+export const BOB = `
+  v=0
+  o=bob 7 7 IN IP4 192.0.2.30
+  s=call
+  c=IN IP4 192.0.2.30
+  t=0 0
+  m=audio 6000 RTP/AVP 8
+`;
+
+/** Lines of a text that begin with one of these. */
+export function lines(text: string, ...beginnings: string[]): string[] {
+  return text.split("\r\n").filter((line) => beginnings.some((beginning) => line.startsWith(beginning)));
+}
