@@ -105,8 +105,8 @@ export const MAX_RETIRED_PORTS = 3;
 /** Ports tried for one socket or pair while other programs hold them: 256 binds are below a millisecond. */
 export const MAX_BIND_TRIES = 256;
 
-/** Commands on their way to one relay worker, bytes: 2,000 streams changing at once, which a worker takes in milliseconds. */
-export const COMMAND_RING_BYTES = 1 << 20;
+/** Commands on their way to one relay worker (a power of two): 2,048 streams changing at once, a worker takes them in 1 ms. */
+export const COMMAND_RING_RECORDS = 2_048;
 
 /** Commands that wait on the main thread because a worker's ring is full: only while that worker is stuck. */
 export const MAX_WAITING_COMMANDS = 131_072;

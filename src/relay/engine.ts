@@ -1,0 +1,47 @@
+/**
+ * The part of a relay worker that talks to the system: waits for packets on many sockets, gives each to the
+ * {@link Forwarder}, sends what it is told to. One instance per worker thread.
+ */
+import type { EventFd } from "../../ffi/event-fd.ts";
+import type { Forwarder, PacketBuffer, PacketSender } from "./forwarder.ts";
+import type { TableViews } from "./table-views.ts";
+
+export type EngineName = "epoll" | "io_uring";
+
+export interface RelayEngine {
+  readonly name: EngineName;
+  /** Receives from this socket from now on. Returns 0 or the errno. */
+  watch(slot: number, fd: number): number;
+  /** When this returns, neither the engine nor the kernel on its behalf touches the descriptor any more. */
+  unwatch(slot: number, fd: number): void;
+  /**
+   * One turn: waits until there is a packet, the wake-up descriptor is signalled or the time is over; receives and forwards
+   * what is there, at most a bounded number of packets. Returns the number of packets.
+   * @param timeout milliseconds; 0 = do not wait
+   */
+  turn(timeout: number): number;
+  /**
+   * After a turn with this many packets: gives others time to arrive, where that saves work, or does nothing. Returns
+   * the microseconds waited or asked for.
+   */
+  gather(packets: number): number;
+  close(): void;
+}
+
+/** What an engine is made of; the worker provides it. */
+export interface EngineParts {
+  readonly table: TableViews;
+  /** Address of slot 0, for the kernel. */
+  readonly tableAddress: number;
+  /** Wakes a blocked {@link RelayEngine.turn}. The engine watches it and drains it. */
+  readonly wake: EventFd;
+  /** Longest time to gather packets, microseconds; 0 = never. */
+  readonly gatherMicroseconds: number;
+  /** The engine brings the buffer and the sending; the forwarder comes back. */
+  forwarder(buffer: PacketBuffer, sender: PacketSender): Forwarder;
+}
+
+/** Wall clock and monotonic clock in milliseconds with fractions, read once per batch. */
+export function startBatch(forwarder: Forwarder): void {
+  forwarder.startBatch(Date.now(), performance.now());
+}
