@@ -5,6 +5,7 @@
 import type { AttributeEdits } from "../call/directives.ts";
 import { formatCrypto } from "./crypto.ts";
 import { formatExtension } from "./extensions.ts";
+import { printedFmtp } from "./fmtp.ts";
 import type { Bandwidth, OutputDescription, OutputMedia, PayloadFormat } from "./model.ts";
 
 /**
@@ -80,9 +81,11 @@ function section(media: OutputMedia, edits: Edits | undefined): string {
   return edits ? out + edits.additions : out;
 }
 
-/** `rtpmap`, `fmtp` and `rtcp-fb` of one payload type; a type whose encoding is unknown has no rtpmap. */
+/** `rtpmap`, `fmtp` and `rtcp-fb` of one payload type; a type whose encoding is unknown has no rtpmap. opus and EVS get
+ * their parameters in our order. */
 function formatLines(format: PayloadFormat, edits: Edits | undefined): string {
-  const { payloadType, name, clockRate, channels, fmtp, feedback } = format;
+  const { payloadType, name, clockRate, channels, feedback } = format;
+  const fmtp = printedFmtp(format);
   let out = "";
   if (name !== undefined && clockRate !== undefined) {
     const encoding = `rtpmap:${payloadType} ${name}/${clockRate}`;
