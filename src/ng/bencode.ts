@@ -4,12 +4,13 @@
  * it as the independent second opinion.
  */
 import { MAX_NG_DEPTH } from "../limits.ts";
+import { detached } from "./byte-string.ts";
 import { NgDict, type NgReplyValue, type NgValue } from "./value.ts";
 
 /** `incomplete`: the value goes on after the given bytes. `malformed`: no further byte can mend it. */
 export type BencodeFailure = "incomplete" | "malformed";
 
-/** One decoded value and the number of bytes it took; bytes behind it are not looked at. */
+/** One decoded value and the number of bytes it took; what is behind it is not looked at. */
 export interface BencodeValue {
   readonly value: NgValue;
   readonly length: number;
@@ -32,11 +33,11 @@ const MAX_LENGTH_DIGITS = 9;
 const MAX_INTEGER_DIGITS = 19;
 
 /**
- * Decodes the value that starts at `offset`. Never throws. Integers beyond 2^53 lose precision, as no key of the
- * protocol needs them.
+ * Decodes the value that starts at `offset` of a byte string. Never throws. Integers beyond 2^53 lose precision, as no
+ * key of the protocol needs them.
  */
-export function decodeBencode(bytes: Uint8Array, offset = 0): BencodeValue | BencodeFailure {
-  decoder.start(bytes, offset);
+export function decodeBencode(text: string, offset = 0): BencodeValue | BencodeFailure {
+  decoder.start(text, offset);
   const value = decoder.value(0);
   const result = value === undefined ? decoder.failure : { value, length: decoder.at - offset };
   decoder.release();
@@ -46,25 +47,21 @@ export function decodeBencode(bytes: Uint8Array, offset = 0): BencodeValue | Ben
 class Decoder {
   at = 0;
   failure: BencodeFailure = "malformed";
-  #bytes: Buffer = Buffer.alloc(0);
-  /** The bytes as one byte string: slices of it are cheaper than decoding piece by piece. */
   #text = "";
 
-  start(bytes: Uint8Array, offset: number): void {
-    this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#text = this.#bytes.latin1Slice(0, bytes.length);
+  start(text: string, offset: number): void {
+    this.#text = text;
     this.at = offset;
     this.failure = "malformed";
   }
 
   release(): void {
-    this.#bytes = Buffer.alloc(0);
     this.#text = "";
   }
 
   value(depth: number): NgValue | undefined {
-    const first = this.#bytes[this.at];
-    if (first === undefined) return this.#incomplete();
+    if (this.at >= this.#text.length) return this.#incomplete();
+    const first = this.#text.charCodeAt(this.at);
     if (first >= ZERO && first <= NINE) return this.#string();
     if (first === INTEGER) return this.#integer();
     if (first !== DICT && first !== LIST) return undefined;
@@ -76,12 +73,12 @@ class Decoder {
   #dict(depth: number): NgDict | undefined {
     const entries: [string, NgValue][] = [];
     for (;;) {
-      const next = this.#bytes[this.at];
+      if (this.at >= this.#text.length) return this.#incomplete();
+      const next = this.#text.charCodeAt(this.at);
       if (next === END) {
         this.at++;
         return new NgDict(entries);
       }
-      if (next === undefined) return this.#incomplete();
       if (next < ZERO || next > NINE) return undefined; // keys are strings
       const key = this.#string();
       if (key === undefined) return undefined;
@@ -94,7 +91,7 @@ class Decoder {
   #list(depth: number): NgValue[] | undefined {
     const items: NgValue[] = [];
     for (;;) {
-      if (this.#bytes[this.at] === END) {
+      if (this.#text.charCodeAt(this.at) === END) {
         this.at++;
         return items;
       }
@@ -105,41 +102,42 @@ class Decoder {
   }
 
   #string(): string | undefined {
-    const bytes = this.#bytes;
-    const digits = this.at;
-    let length = 0;
-    let byte = bytes[this.at];
-    while (byte !== undefined && byte >= ZERO && byte <= NINE) {
-      length = length * 10 + byte - ZERO;
-      if (++this.at - digits > MAX_LENGTH_DIGITS) return undefined;
-      byte = bytes[this.at];
-    }
-    if (byte === undefined) return this.#incomplete();
-    if (byte !== COLON) return undefined;
+    const text = this.#text;
+    const length = this.#digits(MAX_LENGTH_DIGITS);
+    if (length === undefined) return undefined;
+    if (text.charCodeAt(this.at) !== COLON) return undefined;
     const start = this.at + 1;
     const end = start + length;
-    if (end > bytes.length) return this.#incomplete();
+    if (end > text.length) return this.#incomplete();
     this.at = end;
-    return length < OWN_COPY ? this.#text.slice(start, end) : bytes.latin1Slice(start, end);
+    const value = text.slice(start, end);
+    return length < OWN_COPY ? value : detached(value);
   }
 
   #integer(): number | undefined {
-    const bytes = this.#bytes;
     this.at++;
-    const negative = bytes[this.at] === MINUS;
+    const negative = this.#text.charCodeAt(this.at) === MINUS;
     if (negative) this.at++;
     const digits = this.at;
-    let value = 0;
-    let byte = bytes[this.at];
-    while (byte !== undefined && byte >= ZERO && byte <= NINE) {
-      value = value * 10 + byte - ZERO;
-      if (++this.at - digits > MAX_INTEGER_DIGITS) return undefined;
-      byte = bytes[this.at];
-    }
-    if (byte === undefined) return this.#incomplete();
-    if (byte !== END || this.at === digits) return undefined;
+    const value = this.#digits(MAX_INTEGER_DIGITS);
+    if (value === undefined) return undefined;
+    if (this.#text.charCodeAt(this.at) !== END || this.at === digits) return undefined;
     this.at++;
     return negative && value !== 0 ? -value : value;
+  }
+
+  /** The decimal number that starts here; none is 0. It ends with a character of another kind, or is incomplete. */
+  #digits(max: number): number | undefined {
+    const text = this.#text;
+    const first = this.at;
+    let value = 0;
+    for (;;) {
+      if (this.at >= text.length) return this.#incomplete();
+      const code = text.charCodeAt(this.at);
+      if (code < ZERO || code > NINE) return value;
+      value = value * 10 + code - ZERO;
+      if (++this.at - first > max) return undefined;
+    }
   }
 
   #incomplete(): undefined {

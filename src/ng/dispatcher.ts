@@ -5,6 +5,7 @@
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import type { Directives } from "../call/directives.ts";
 import type { CommandReply, LogLevel, Subsystem } from "../call/transition.ts";
+import { byteString } from "./byte-string.ts";
 import type { Answer } from "./commands/command.ts";
 import { HANDLERS } from "./commands/registry.ts";
 import { type ControlPeer, ControlPeers } from "./control-peers.ts";
@@ -46,7 +47,7 @@ const NOTE_LEVELS: Readonly<Record<NoteKind, LogLevel>> = {
 /** One request on its way. */
 interface Message {
   readonly cookie: string | undefined;
-  readonly data: Uint8Array;
+  readonly data: string;
   readonly encoding: Encoding;
   readonly peer: Endpoint;
   readonly maxReply: number;
@@ -74,11 +75,12 @@ export class Dispatcher {
    * to give. The bytes are valid until the next call. `maxReply`: a longer reply is replaced by an error.
    */
   handle(datagram: Uint8Array, peer: Endpoint, now: number, maxReply = MAX_UDP_REPLY): Uint8Array | undefined {
-    const frame = splitFrame(datagram);
+    const message = byteString(datagram);
+    const frame = splitFrame(message);
     if (!frame) {
       const { log, enabled } = this.#options;
       if (enabled("warning", "control")) {
-        const text = `Received invalid NG data (no cookie) from ${formatEndpoint(peer)}: ${excerpt(datagram)}`;
+        const text = `Received invalid NG data (no cookie) from ${formatEndpoint(peer)}: ${excerpt(message)}`;
         log("warning", "control", undefined, text);
       }
       return undefined;
@@ -90,7 +92,7 @@ export class Dispatcher {
       this.#log("info", undefined, () => `Detected command from ${formatEndpoint(peer)} as a duplicate`);
       return state;
     }
-    const reply = this.#answer(cookie, datagram.subarray(frame.body), undefined, peer, maxReply);
+    const reply = this.#answer(cookie, frame.body, undefined, peer, maxReply);
     this.#cookies.finish(cookie, reply);
     return reply;
   }
@@ -100,7 +102,7 @@ export class Dispatcher {
    * byte. The reply is valid until the next call.
    */
   handlePlain(body: Uint8Array, peer: Endpoint, encoding?: Encoding): Uint8Array {
-    return this.#answer(undefined, body, encoding, peer, Number.POSITIVE_INFINITY);
+    return this.#answer(undefined, byteString(body), encoding, peer, Number.POSITIVE_INFINITY);
   }
 
   /** Object `controlstatistics` of the statistics tree. */
@@ -110,7 +112,7 @@ export class Dispatcher {
 
   #answer(
     cookie: string | undefined,
-    data: Uint8Array,
+    data: string,
     encoding: Encoding | undefined,
     peer: Endpoint,
     maxReply: number,

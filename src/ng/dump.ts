@@ -14,10 +14,10 @@ export function dump(value: NgValue | NgReplyValue): string {
   return members.length === 0 ? "{ }" : `{ ${members.join(", ")} }`;
 }
 
-/** Bytes of a message for the log, cut where it is too long to be read. */
-export function excerpt(bytes: Uint8Array): string {
-  const shown = Buffer.from(bytes.subarray(0, MAX_LOGGED_MESSAGE)).latin1Slice();
-  return printable(shown) + (bytes.length > MAX_LOGGED_MESSAGE ? ` … (${bytes.length} bytes)` : "");
+/** A message for the log, cut where it is too long to be read. */
+export function excerpt(message: string): string {
+  if (message.length <= MAX_LOGGED_MESSAGE) return printable(message);
+  return `${printable(message.slice(0, MAX_LOGGED_MESSAGE))} … (${message.length} bytes)`;
 }
 
 /** A byte string without line ends, control characters and bytes beyond ASCII: those as `\r`, `\n`, `\x1b`. */

@@ -11,11 +11,11 @@ export type JsonFailure = "syntax" | "content";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Decodes one JSON document. Booleans become 0 and 1, fractions lose their decimals, members with `null` are left out. */
-export function decodeJson(bytes: Uint8Array): { readonly value: NgValue } | JsonFailure {
+/** Decodes one JSON document, a byte string of UTF-8. Booleans become 0 and 1, fractions lose their decimals, members with `null` are left out. */
+export function decodeJson(bytes: string): { readonly value: NgValue } | JsonFailure {
   let text: string;
   try {
-    text = strictUtf8.decode(bytes);
+    text = isAscii(bytes) ? bytes : strictUtf8.decode(Buffer.from(bytes, "latin1"));
   } catch {
     return "syntax";
   }

@@ -3,17 +3,18 @@
  */
 import { MAX_COOKIE_LENGTH, MAX_NG_MESSAGE } from "../limits.ts";
 import { decodeBencode, ReplyBuffer } from "./bencode.ts";
+import { detached } from "./byte-string.ts";
 import { decodeJson, encodeJson } from "./json.ts";
 import { NgDict, type NgReplyDict } from "./value.ts";
 
 export type Encoding = "bencode" | "json";
 
-/** Where a datagram's parts are. */
+/** A message's parts, byte strings. */
 export interface Frame {
-  /** Byte string, without the space. */
+  /** Without the space. In memory of its own. */
   readonly cookie: string;
-  /** Index of the body's first byte; the datagram's length when there is none. */
-  readonly body: number;
+  /** Empty when there is none. */
+  readonly body: string;
 }
 
 /** The literal texts that clients see. */
@@ -32,24 +33,20 @@ export type Body =
   | { readonly encoding: Encoding; readonly dict: NgDict; readonly error?: undefined }
   | { readonly encoding: Encoding; readonly error: string };
 
-const SPACE = 0x20;
-
 /** Finds the cookie: undefined when there is none (no space, nothing before it) or one of absurd length. */
-export function splitFrame(datagram: Uint8Array): Frame | undefined {
-  const space = datagram.indexOf(SPACE);
+export function splitFrame(message: string): Frame | undefined {
+  const space = message.indexOf(" ");
   if (space <= 0 || space > MAX_COOKIE_LENGTH) return undefined;
-  const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, space);
-  return { cookie: bytes.latin1Slice(0, space), body: space + 1 };
+  return { cookie: detached(message.slice(0, space)), body: message.slice(space + 1) };
 }
 
 /**
  * Decodes a body. `encoding` is given where something else than the first byte says what it is (a content type).
  * Bytes after a bencode dictionary are ignored.
  */
-export function decodeBody(body: Uint8Array, encoding?: Encoding): Body {
-  const first = body[0];
-  const kind = encoding ?? (first === 0x7b ? "json" : "bencode");
-  if (first === undefined) return { encoding: kind, error: MESSAGE_ERRORS.payload };
+export function decodeBody(body: string, encoding?: Encoding): Body {
+  const kind = encoding ?? (body.startsWith("{") ? "json" : "bencode");
+  if (body === "") return { encoding: kind, error: MESSAGE_ERRORS.payload };
   if (body.length > MAX_NG_MESSAGE) return { encoding: kind, error: MESSAGE_ERRORS.format };
   if (kind === "json") {
     const decoded = decodeJson(body);
@@ -59,7 +56,7 @@ export function decodeBody(body: Uint8Array, encoding?: Encoding): Body {
     }
     return { encoding: kind, dict: decoded.value };
   }
-  if (first !== 0x64) return { encoding: kind, error: MESSAGE_ERRORS.format };
+  if (!body.startsWith("d")) return { encoding: kind, error: MESSAGE_ERRORS.format };
   const decoded = decodeBencode(body);
   if (typeof decoded === "string" || !(decoded.value instanceof NgDict)) {
     return { encoding: kind, error: MESSAGE_ERRORS.bencode };

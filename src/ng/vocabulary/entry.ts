@@ -114,15 +114,3 @@ export function unescapeValue(text: string): string {
   if (!text.includes("--") && !text.includes("..")) return text;
   return text.replace(/--|\.\./g, (pair) => (pair === "--" ? "=" : " "));
 }
-
-const scratch = Buffer.allocUnsafe(256);
-
-/**
- * The same text in memory of its own. A decoded string shares that of the whole message, which a call would keep as long
- * as it keeps its tags.
- */
-export function detach(text: string): string {
-  if (text.length > scratch.length) return Buffer.from(text, "latin1").latin1Slice();
-  scratch.latin1Write(text, 0);
-  return scratch.latin1Slice(0, text.length);
-}

@@ -1,8 +1,10 @@
 /** Every key of a request's dictionary. */
+
+import { detached } from "../byte-string.ts";
 import type { IntegerField, ListField, TextField } from "../draft.ts";
 import type { Reading } from "../reading.ts";
 import type { NgValue } from "../value.ts";
-import { asInteger, asText, detach, type KeyEntry, type KeyType, type Status, spell, type WordList } from "./entry.ts";
+import { asInteger, asText, type KeyEntry, type KeyType, type Status, spell, type WordList } from "./entry.ts";
 import {
   readAddress,
   readAttributeEdits,
@@ -75,7 +77,7 @@ function key(
   return { name, spellings, type, commands, status, doc, read: reported };
 }
 
-/** Fields that a call keeps: see {@link detach}. */
+/** Fields that a call keeps: see {@link detached}. */
 const KEPT: ReadonlySet<TextField> = new Set(["callId", "fromTag", "toTag", "viaBranch", "label", "metadata"]);
 
 function text(pattern: string, field: TextField, doc: string, extras?: Extras): KeyEntry {
@@ -87,7 +89,7 @@ function text(pattern: string, field: TextField, doc: string, extras?: Extras): 
     (reading, value) => {
       const given = typeof value === "string" ? value : asText(value);
       if (given === undefined) reading.badValue(entry.name, value);
-      else reading.draft[field] = kept ? detach(given) : given;
+      else reading.draft[field] = kept ? detached(given) : given;
     },
     extras,
   );
