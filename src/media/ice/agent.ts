@@ -1137,18 +1137,23 @@ export class IceAgent {
   // ------------------------------------------------------------------ consent
 
   #checkConsent(): void {
-    const { now } = this.#context;
     for (const [component, { consent }] of this.#component) {
-      const due = consent?.due(this.#consentMode, now, () => this.#spread());
-      if (!consent || !due) continue;
-      if (due === "check") this.#sendCheck(consent.pair, "consent", false);
-      else {
+      if (!consent) continue;
+      // after a long sleep the loss and the next check may be due together
+      let due = this.#dueConsent(consent);
+      if (due === "lost") {
         this.#changed = true;
         const end = this.#consentMode === "stop" ? "media stops" : "media goes on";
         const text = `Consent lost for component ${component}: no answer over pair ${consent.pair.text} for 30 s, ${end}`;
         this.#tell("consent-lost", "warning", text, component);
+        due = this.#dueConsent(consent);
       }
+      if (due === "check") this.#sendCheck(consent.pair, "consent", false);
     }
+  }
+
+  #dueConsent(consent: Consent): "lost" | "check" | undefined {
+    return consent.due(this.#consentMode, this.#context.now, () => this.#spread());
   }
 
   #consented(pair: CandidatePair): void {
