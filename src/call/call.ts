@@ -162,7 +162,6 @@ export class Leg {
   blackhole = false;
   /** Unix ms at which this party is removed; undefined = not scheduled. */
   deleteAt: number | undefined;
-  terminatedAt: number | undefined;
   interface: LogicalInterface | undefined;
   /** The name by which `interface` was asked for: a rotation is not repeated for it. */
   interfaceRequest: string | undefined;

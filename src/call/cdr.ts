@@ -11,7 +11,7 @@ export function cdrLine(call: Call, reason: EndReason, context: Context): string
   ];
   call.legs.forEach((leg, i) => {
     const ml = `ml${i}_`;
-    const end = leg.terminatedAt ?? context.now;
+    const end = context.now;
     fields.push(
       `${ml}start_time=${seconds(leg.createdAt)}`,
       `${ml}end_time=${seconds(end)}`,

@@ -33,7 +33,8 @@ export class LocalPorts {
     latch: boolean,
   ): boolean {
     const current = section.ports;
-    const fits = (set: PortSet) => set.rtp.socket.address === address && (count === 1 || set.rtcp !== undefined);
+    const fits = (set: PortSet) =>
+      sameAddress(set.rtp.socket.address, address) && (count === 1 || set.rtcp !== undefined);
     if (current && fits(current)) {
       if (latch || !peer || !current.peer || samePeer(current.peer, peer)) {
         if (peer) current.peer = peer;
@@ -102,6 +103,11 @@ export class LocalPorts {
     }
     this.taken.length = 0;
   }
+}
+
+/** By content: a reload brings new objects for the same addresses. */
+function sameAddress(a: InterfaceAddress, b: InterfaceAddress): boolean {
+  return a === b || (a.local === b.local && a.interface === b.interface && a.advertised === b.advertised);
 }
 
 /** All ports of a section are closed: it was rejected. */

@@ -2,7 +2,7 @@
  * One SDP from one party to another: what an offer and an answer have in common. By the time this runs the request is known
  * to be good; only ports may still be refused.
  */
-import type { Family } from "../address.ts";
+import { type Family, familyOf } from "../address.ts";
 import type { InterfaceAddress, PortFailure } from "../relay/ports.ts";
 import type { MediaDescription, SessionDescription } from "../sdp/model.ts";
 import { canonicalProtocol } from "../sdp/transport.ts";
@@ -17,8 +17,9 @@ import type { Outbox } from "./outbox.ts";
 import { describe, type Presented } from "./output.ts";
 import { protocolTowards } from "./profile.ts";
 import { presentCrypto } from "./protection.ts";
-import { isZero, receive } from "./reception.ts";
+import { isZero, receive, sourceAddress } from "./reception.ts";
 import { answerMux, offerMux } from "./rtcp-mux.ts";
+import type { CallSettings } from "./settings.ts";
 
 export interface Exchange {
   readonly phase: "offer" | "answer";
@@ -65,6 +66,8 @@ export function exchange(work: Exchange, out: Outbox): string | OutOfPorts {
     else prepareForAnswer(from, to, media, directives);
     const formats = presentFormats(from, to, directives, phase, out);
     if (media.port === 0 || formats === undefined || (phase === "answer" && to.description?.port === 0)) {
+      // Emptied lists are not kept: the original text is shown.
+      if (formats === undefined) to.presented = [];
       rejectPair(from, to, out);
       continue;
     }
@@ -162,17 +165,27 @@ function senderAddress({ phase, sender, sdp, directives }: Exchange, out: Outbox
   const answered = phase === "answer" && sender.address !== undefined;
   const chosen = chooseInterface(out.state, sender, answered ? undefined : directives.fromInterface, out);
   if (answered && sender.address && chosen?.addresses.includes(sender.address)) return sender.address;
-  return chosen && chooseAddress(sender, chosen, familyOfSdp(sdp) ?? sender.address?.family ?? 4, out);
+  return (
+    chosen &&
+    chooseAddress(sender, chosen, senderFamily(sdp, directives, out.state.settings) ?? sender.address?.family ?? 4, out)
+  );
 }
 
 function receiverAddress({ receiver, sdp, directives }: Exchange, out: Outbox): InterfaceAddress | undefined {
   const chosen = chooseInterface(out.state, receiver, directives.toInterface, out);
-  const family = directives.addressFamily ?? usedFamily(receiver) ?? receiver.address?.family ?? familyOfSdp(sdp) ?? 4;
+  const family =
+    directives.addressFamily ??
+    usedFamily(receiver) ??
+    receiver.address?.family ??
+    senderFamily(sdp, directives, out.state.settings) ??
+    4;
   return chosen && chooseAddress(receiver, chosen, family, out);
 }
 
 /** The family of a party's media; a held section's zero address says nothing about it. */
-function familyOfSdp(sdp: SessionDescription): Family | undefined {
+function senderFamily(sdp: SessionDescription, directives: Directives, settings: CallSettings): Family | undefined {
+  const source = sourceAddress(directives, settings);
+  if (source !== undefined) return familyOf(source);
   let held: Family | undefined;
   for (const { connection, port } of sdp.media) {
     if (!connection || port === 0) continue;
@@ -183,8 +196,8 @@ function familyOfSdp(sdp: SessionDescription): Family | undefined {
 }
 
 function usedFamily(leg: Leg): Family | undefined {
-  for (const { remoteRtp, description } of leg.sections) {
-    if (remoteRtp && !isZero(remoteRtp.address) && description?.connection) return description.connection.family;
+  for (const { remoteRtp } of leg.sections) {
+    if (remoteRtp && !isZero(remoteRtp.address)) return remoteRtp.address.includes(":") ? 6 : 4;
   }
   return undefined;
 }

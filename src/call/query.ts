@@ -42,7 +42,11 @@ class QueryTree {
   call(call: Call, tag: string | undefined): NgReplyDict {
     const microseconds = Math.round(call.createdAt * 1000);
     const tags = new Map<string, NgReplyDict>();
-    for (const leg of selected(call, tag)) tags.set(leg.name, this.leg(leg));
+    let untagged = 0;
+    for (const leg of selected(call, tag)) {
+      if (leg.tag === undefined) untagged += 1;
+      tags.set(leg.tag ?? `<untagged ${untagged}>`, this.leg(leg));
+    }
     for (const leg of call.legs) this.addTotals(leg);
     add(this.totals.RTP, call.closed.rtp);
     add(this.totals.RTCP, call.closed.rtcp);

@@ -50,19 +50,23 @@ export function receive(
   section.learning = directives.learning ?? settings.endpointLearning;
 }
 
+/** The address that counts instead of those in the SDP: where the SIP message came from, if the SDP is not trusted. */
+export function sourceAddress({ flags, receivedFrom }: Directives, { sipSource }: CallSettings): string | undefined {
+  const distrust = flags.has("sip-source-address") || (sipSource && !flags.has("trust-address"));
+  return distrust ? receivedFrom : undefined;
+}
+
 function receiveEndpoints(
   section: MediaSection,
   media: MediaDescription,
   directives: Directives,
   settings: CallSettings,
 ): void {
-  const { flags, receivedFrom } = directives;
-  const distrust = flags.has("sip-source-address") || (settings.sipSource && !flags.has("trust-address"));
-  const said = media.connection?.address;
-  const address = distrust && receivedFrom !== undefined && !section.held ? receivedFrom : said;
+  const source = section.held ? undefined : sourceAddress(directives, settings);
+  const address = source ?? media.connection?.address;
   if (address === undefined) return;
   section.remoteRtp = { address, port: media.port };
-  section.remoteRtcp = rtcpEndpoint(media, address, distrust || section.held);
+  section.remoteRtcp = rtcpEndpoint(media, address, source !== undefined || section.held);
   section.loopCheck = settings.interfaces.interfaces.some((each) =>
     each.addresses.some(({ local, advertised }) => advertised === address || local === address),
   );

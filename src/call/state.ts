@@ -1,7 +1,6 @@
 /** Everything the core knows: all calls, and what it counted since start. */
-import type { Endpoint } from "../address.ts";
 import type { SocketId } from "../planes/plane.ts";
-import type { InterfaceAddress, LocalSocket, PortFailure } from "../relay/ports.ts";
+import type { LocalSocket, PortFailure } from "../relay/ports.ts";
 import type { Call, MediaSection, Stream } from "./call.ts";
 import type { CallSettings } from "./settings.ts";
 import type { Context, EndReason, TrafficTotals } from "./transition.ts";
@@ -31,8 +30,8 @@ export class CallState {
   readonly calls = new Map<string, Call>();
   /** Which stream a socket of ours serves: plane events name sockets only. */
   readonly streams = new Map<SocketId, Stream>();
-  /** Open sockets by local address, for port usage. */
-  readonly socketsByAddress = new Map<InterfaceAddress, number>();
+  /** Open sockets by local address: interfaces that share one share its ports too. */
+  readonly socketsByAddress = new Map<string, number>();
   readonly ended: EndedCalls = {
     managed: 0,
     rejected: 0,
@@ -82,19 +81,18 @@ export class CallState {
   opened(section: MediaSection, component: "rtp" | "rtcp", socket: LocalSocket, context: Context): Stream {
     const stream: Stream = { section, component, socket, openedAt: context.now };
     this.streams.set(socket.id, stream);
-    this.socketsByAddress.set(socket.address, (this.socketsByAddress.get(socket.address) ?? 0) + 1);
+    this.countSocket(socket, 1);
     return stream;
   }
 
   closed(stream: Stream): void {
     this.streams.delete(stream.socket.id);
-    const { address } = stream.socket;
-    this.socketsByAddress.set(address, Math.max(0, (this.socketsByAddress.get(address) ?? 0) - 1));
+    this.countSocket(stream.socket, -1);
   }
-}
 
-/** Equal endpoints; two undefined ones are equal too. */
-export function sameEndpoint(a: Endpoint | undefined, b: Endpoint | undefined): boolean {
-  if (!a || !b) return a === b;
-  return a.port === b.port && a.address === b.address;
+  private countSocket({ address }: LocalSocket, change: 1 | -1): void {
+    const count = (this.socketsByAddress.get(address.local) ?? 0) + change;
+    if (count > 0) this.socketsByAddress.set(address.local, count);
+    else this.socketsByAddress.delete(address.local);
+  }
 }

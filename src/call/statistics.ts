@@ -163,7 +163,7 @@ export function portUsage(state: CallState, address: InterfaceAddress): { used: 
   let excluded = 0;
   for (const port of address.excludePorts) if (port >= address.portMin && port <= address.portMax) excluded += 1;
   return {
-    used: state.socketsByAddress.get(address) ?? 0,
+    used: state.socketsByAddress.get(address.local) ?? 0,
     totals: Math.max(0, address.portMax - address.portMin + 1 - excluded),
   };
 }

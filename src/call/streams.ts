@@ -40,7 +40,7 @@ function addSection(specs: StreamSpec[], call: Call, section: MediaSection): voi
   const label = `${call.id}/${section.leg.name}/${section.index} port `;
   const shared = {
     isRtp: section.isRtp,
-    mayLearn: section.announced && section.remoteRtp !== undefined,
+    mayLearn: section.announced && usable(section.remoteRtp) !== undefined,
     learning: section.learning,
     asymmetric: section.asymmetric,
     strictSource: section.strictSource,
