@@ -42,7 +42,8 @@ This page is printed from the flag table (\`src/ng/flags.ts\`) by \`tools/flag-d
 
 Spellings are exact and case-sensitive; those listed are all there are. "Honoured" says what this version does: *yes*;
 *not yet* = accepted, decoded and reported once per controller in the log; *obsolete* = accepted, ignored and reported. Unknown
-keys, flags and values never fail a request: they are reported once per controller, too.
+keys, flags and values never fail a request: they are reported once per controller, too. Only \`sdp-attr\` and
+\`sdp-media-remove\` of a wrong shape do.
 
 * Lists may be written as a string with commas, integers as decimal text.
 * In lists of codecs, attributes and tags \`--\` stands for \`=\` and \`..\` for a space.
