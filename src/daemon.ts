@@ -1,0 +1,156 @@
+/**
+ * The one driver: owns timers and sockets, turns what happens outside into events for the call core and carries out the
+ * effects it answers with.
+ */
+import { randomBytes } from "node:crypto";
+import { CallState } from "./call/state.ts";
+import { type CallEvent, type CommandReply, type Context, type Effect, transition } from "./call/transition.ts";
+import type { Settings } from "./config/settings.ts";
+import { Dispatcher } from "./ng/dispatcher.ts";
+import { listenUdp, type UdpListener } from "./ng/transports/udp.ts";
+import { HostLoad } from "./observe/host-load.ts";
+import type { Log } from "./observe/log.ts";
+import { startUserspacePlane, type UserspaceRelay } from "./planes/userspace.ts";
+
+/** Timeouts, rates and host load are looked at this often, as the reference does. Milliseconds. */
+const TICK = 1_000;
+/** Bytes of a process-wide instance id: 12 hex digits. */
+const INSTANCE_ID_BYTES = 6;
+
+export interface Daemon {
+  /** Ends all calls, closes everything and resolves when the workers are gone. */
+  stop(): Promise<void>;
+}
+
+/** @throws SystemError when a listener or the relay cannot be started; nothing stays open then. */
+export async function startDaemon(settings: Settings, log: Log): Promise<Daemon> {
+  const driver = new Driver(
+    settings,
+    log,
+    await startRelay(settings, log, (event) => driver.happen({ kind: "plane", event })),
+  );
+  try {
+    driver.listen();
+  } catch (error) {
+    await driver.stop();
+    throw error;
+  }
+  return driver;
+}
+
+function startRelay(
+  settings: Settings,
+  log: Log,
+  onEvent: Parameters<typeof startUserspacePlane>[0]["onEvent"],
+): Promise<UserspaceRelay> {
+  return startUserspacePlane({
+    threads: settings.threads,
+    gatherMicroseconds: settings.relay.gatherTime,
+    onEvent,
+    log: (level, message) => log.write(level, "core", undefined, message),
+  });
+}
+
+class Driver implements Daemon {
+  readonly #log: Log;
+  readonly #settings: Settings;
+  readonly #relay: UserspaceRelay;
+  readonly #state: CallState;
+  readonly #dispatcher: Dispatcher;
+  readonly #hostLoad = new HostLoad();
+  readonly #context: { -readonly [Key in keyof Context]: Context[Key] };
+  #listener: UdpListener | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(settings: Settings, log: Log, relay: UserspaceRelay) {
+    this.#log = log;
+    this.#settings = settings;
+    this.#relay = relay;
+    const instanceId = randomBytes(INSTANCE_ID_BYTES).toString("hex");
+    this.#state = new CallState({ ...settings.call, instanceId }, Date.now());
+    this.#context = {
+      now: 0,
+      random: { bytes: (count) => randomBytes(count) },
+      ports: relay.ports,
+      streams: relay.reader,
+      load: { cpuPercent: 0, loadAverage: 0, bytesPerSecond: 0 },
+    };
+    this.#dispatcher = new Dispatcher({
+      execute: (directives, peer) => this.#command(directives, peer),
+      templates: settings.templates,
+      log: (level, subsystem, context, message) => log.write(level, subsystem, context, message),
+      enabled: (level, subsystem) => log.enabled(level, subsystem),
+      monotonic: () => performance.now(),
+    });
+  }
+
+  listen(): void {
+    const { ng } = this.#settings.listen;
+    const tos = this.#settings.values["control-tos"];
+    const pmtu = this.#settings.values["control-pmtu"];
+    this.#listener = listenUdp(this.#dispatcher, {
+      listen: ng,
+      tos,
+      ...(pmtu === undefined ? {} : { pmtu }),
+      now: wallClock,
+    });
+    this.#timer = setInterval(() => this.#tick(), TICK);
+  }
+
+  /** Lets the event happen to the calls and carries out what follows from it. */
+  happen(event: CallEvent): CommandReply | undefined {
+    this.#context.now = wallClock();
+    const { reply, effects } = transition(this.#state, event, this.#context);
+    for (const effect of effects) this.#carryOut(effect);
+    return reply;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#listener?.close();
+    for (const callId of [...this.#state.calls.keys()]) this.happen({ kind: "terminate", callId });
+    await this.#relay.stop();
+  }
+
+  #command(directives: Extract<CallEvent, { kind: "command" }>["directives"], peer: string): CommandReply {
+    return this.happen({ kind: "command", directives, peer }) ?? { ok: false, reason: "Unrecognized command" };
+  }
+
+  #tick(): void {
+    this.#context.load = {
+      cpuPercent: this.#hostLoad.cpuPercent(),
+      loadAverage: this.#hostLoad.loadAverage(),
+      bytesPerSecond: this.#state.rates.user.bytes + this.#state.rates.kernel.bytes,
+    };
+    this.happen({ kind: "tick" });
+    this.#log.tick();
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.kind) {
+      case "apply":
+        this.#relay.plane.apply(effect.specs);
+        break;
+      case "close":
+        this.#relay.plane.remove(effect.sockets.map(({ id }) => id));
+        this.#relay.ports.release(effect.sockets);
+        break;
+      case "log":
+        this.#log.write(effect.level, effect.subsystem, effect.context, effect.message);
+        break;
+      case "call-started":
+        break;
+      case "call-ended":
+        this.#log.channel("cdr", effect.cdr);
+        break;
+    }
+  }
+}
+
+/**
+ * Unix time in milliseconds with fraction, counted on from the start of the process: a step of the system's clock must not
+ * time out every call.
+ */
+function wallClock(): number {
+  return performance.timeOrigin + performance.now();
+}
