@@ -4,6 +4,7 @@
  */
 import type { udp } from "bun";
 import type { Endpoint } from "../../src/address.ts";
+import { isPeer } from "./daemon.ts";
 import { Feed } from "./deadline.ts";
 import { farEndPort } from "./network.ts";
 
@@ -169,6 +170,11 @@ function difference(sent: readonly Buffer[], arrived: readonly Arrival[]): strin
   if (arrived.length !== sent.length) return `${sent.length} packets sent, ${arrived.length} arrived`;
   const at = sent.findIndex((packet, i) => !packet.equals(arrived[i]!.data));
   if (at < 0) return undefined;
+  // Several threads of rtpengine serve one socket: packets that wait together may overtake each other.
+  if (isPeer && sent.every((packet) => arrived.some(({ data }) => packet.equals(data)))) {
+    console.log("# note: rtpengine 10.5 changed the order of packets");
+    return undefined;
+  }
   return `packet ${at} differs:\n  sent    ${sent[at]!.toString("hex")}\n  arrived ${arrived[at]!.data.toString("hex")}`;
 }
 
