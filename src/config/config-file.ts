@@ -193,10 +193,13 @@ const withoutComment = (value: string): string => (value.startsWith("#") ? "" : 
 
 /** A key that is no option. It never stops the start: files are shared with versions that know more, or less. */
 export function unknownKey(key: string, value: string | undefined, origin: Origin, quote: string): Finding {
+  // Whatever it is meant to be, it must not end up in a log.
+  const secret = /pas+w|pass|pw|secret|auth|token/i.test(key) || value?.includes("@");
+  const shown = secret && value !== undefined ? "***" : value;
   const finding = (reason: string, write: string | undefined): Finding => ({
     severity: "warning",
     key,
-    value: value !== undefined && /pass|secret|auth/i.test(key) ? "***" : value,
+    value: shown,
     reason,
     write,
     origin,
@@ -209,5 +212,8 @@ export function unknownKey(key: string, value: string | undefined, origin: Origi
   }
   if (NAMES.has(key)) return finding("has a meaning only on the command line and is ignored here", undefined);
   const close = nearest(key.replace(/^--?/, "").replaceAll("_", "-"), [...NAMES.keys()]);
-  return finding("unknown option, ignored", close === undefined ? undefined : line(close, value ?? ""));
+  return finding(
+    "unknown option, ignored",
+    close === undefined ? undefined : shown === undefined ? close : line(close, shown),
+  );
 }

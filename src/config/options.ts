@@ -533,7 +533,7 @@ export const OPTIONS = {
   }),
   "nftables-chain": maybe(text, {
     group: "Kernel and firewall",
-    doc: "nftables chain that holds the rule; empty = leave nftables alone.",
+    doc: "Chain that holds the rule; empty = leave nftables alone.",
     defaultText: "rtpengine_TABLE",
     status: LATER,
   }),
@@ -549,7 +549,7 @@ export const OPTIONS = {
   }),
   "nftables-family": option(oneOf(["ip", "ip6", "ip,ip6", "inet"]), "ip,ip6", {
     group: "Kernel and firewall",
-    doc: "nftables families with rules.",
+    doc: "Families that get rules.",
     status: LATER,
   }),
   "nftables-start": action({
@@ -570,7 +570,7 @@ export const OPTIONS = {
   xtables: flag({ group: "Kernel and firewall", doc: "Use iptables.", status: ignored(NO_LEGACY_FIREWALL) }),
   "iptables-chain": maybe(text, {
     group: "Kernel and firewall",
-    doc: "iptables chain for media ports.",
+    doc: "Chain for media ports.",
     status: ignored(NO_LEGACY_FIREWALL),
   }),
 

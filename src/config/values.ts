@@ -251,11 +251,19 @@ export function hostPort(options: { readonly barePort: boolean; readonly example
 
 /** A word that is meant as a switch, or an address without its port, gets the form that was probably meant. */
 function suggestion(text: string, example: string): string {
+  const v6 = unbracketed(text);
+  if (v6) return `[${v6.host}]:${v6.port}`;
   const bare = text.replace(/^\[|\]$/g, "");
   const family = familyOf(bare);
   const port = example.slice(example.lastIndexOf(":") + 1);
   if (family === 4) return `${bare}:${port}`;
   return family === 6 ? `[${bare}]:${port}` : example;
+}
+
+/** `::1:2223`: read as an address alone it would be valid too, but hardly anybody's. */
+function unbracketed(text: string): { readonly host: string; readonly port: string } | undefined {
+  const match = /^(.*):([0-9]{2,5})$/.exec(text);
+  return match && familyOf(match[1]!) === 6 ? { host: match[1]!, port: match[2]! } : undefined;
 }
 
 /** The reason as text when it is none. */
@@ -267,9 +275,8 @@ export function parseHostPort(text: string): HostPort | string {
   }
   const match = /^\[([^\]]*)\]:([^:]*)$/.exec(text) ?? /^([^:[\]]*):([^:]*)$/.exec(text);
   if (!match) {
+    if (unbracketed(text)) return "an IPv6 address needs brackets in front of a port";
     if (familyOf(text.replace(/^\[|\]$/g, "")) !== undefined) return "the port is missing";
-    const v6 = /^(.*):([0-9]+)$/.exec(text);
-    if (v6 && familyOf(v6[1]!) === 6) return "an IPv6 address needs brackets";
     return "it has no port";
   }
   const [, host, digits] = match;

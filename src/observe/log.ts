@@ -5,6 +5,7 @@
  * Text is byte strings (one byte per character) as everywhere inside the program; control characters that came off the
  * network are written as `\xNN`, so nobody outside can forge a line.
  */
+import { familyOf } from "../address.ts";
 import { LOG_BURST, LOG_RATE, MAX_DEBUGGED_CALLS, MAX_LOG_CLASSES, MAX_LOG_REPEATS } from "../limits.ts";
 import type { Channel, Facility, LogSettings, Subsystem } from "./vocabulary.ts";
 import { LEVEL_MAX, LEVEL_NAMES, LEVEL_OFF, LEVELS, type LevelName, SUBSYSTEMS } from "./vocabulary.ts";
@@ -268,11 +269,18 @@ function pieces(text: string, limit: number): string[] {
   return out;
 }
 
-/** Wraps what looks like an IPv4 or IPv6 address, with its port if it has one. */
+/** Wraps IPv4 and IPv6 addresses, with their port if they have one. */
 function markAddresses(text: string, mark: (value: string) => string): string {
   return text.replace(
-    /\[[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*\](?::[0-9]+)?|\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b(?::[0-9]+)?|(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])/gi,
-    (found) => (found.replace(/[:[\]]/g, "") === "" ? found : mark(found)),
+    /\[([0-9a-f:.]{2,45})\](?::[0-9]{1,5})?|[0-9a-f:.]{2,}/gi,
+    (found, inside: string | undefined) => {
+      if (inside !== undefined) return familyOf(inside) === 6 ? mark(found) : found;
+      // Dots and colons of the sentence may follow: "…to 10.0.0.5:5060."
+      const core = found.replace(/[.:]+$/, "");
+      if (familyOf(found) !== undefined) return mark(found);
+      const family = familyOf(core) ?? familyOf(core.replace(/:[0-9]{1,5}$/, ""));
+      return family === undefined ? found : mark(core) + found.slice(core.length);
+    },
   );
 }
 
