@@ -823,8 +823,6 @@ export class IceAgent {
       // triggered, but answered in the meantime
       if (pair.state === "succeeded" && !pair.nominating) continue;
       const triggered = pair.heard;
-      const before = pair.transaction === undefined ? undefined : this.#transactions.get(pair.transaction);
-      before?.cancel(this.#context.now);
       pair.state = "in-progress";
       if (this.#state === "failed") {
         this.#state = "checking";
@@ -912,7 +910,9 @@ export class IceAgent {
     const isRunning = pair.transaction === check.key;
     if (isRunning) pair.transaction = undefined;
     if (message.class === "error") {
-      if (error?.code === 487 && this.#giveIn(check)) {
+      const repeat = error?.code === 487 && this.#giveIn(check);
+      // a newer check of this pair gets an answer of its own
+      if (repeat && isRunning) {
         pair.state = "waiting";
         this.#checklist.trigger(pair);
       } else if (isRunning)
@@ -1002,7 +1002,7 @@ export class IceAgent {
     state.nominated = nominated;
     this.#changed = true;
     const remoteFull = this.#remote !== undefined && !this.#remote.lite && !this.#lite;
-    if (nominated && remoteFull && this.#consentMode !== "off" && state.consent?.pair !== pair) {
+    if (nominated && remoteFull && this.#consentMode !== "off") {
       state.consent = new Consent(pair, this.#context.now, this.#spread());
     }
     if (before === pair) return;

@@ -89,7 +89,6 @@ export class StunView {
       if (fixed !== undefined && length !== fixed) return "bad-attribute-length";
       if (type === ATTRIBUTE.fingerprint) {
         fingerprintAt = at;
-        if (end === bytes.length) end = at;
       } else if (end === bytes.length) {
         if (type === ATTRIBUTE.messageIntegrity) {
           integrityAt = at;

@@ -180,6 +180,64 @@ describe("two full agents", () => {
     expectMediaBothWays(relay, peer);
   });
 
+  test("check RTCP as soon as RTP of the same addresses works, before other candidates", () => {
+    const network = new Network(1, { loss: 0, delay: [5, 5] });
+    const relay = new Node(network, "relay", { addresses: [RELAY], components: 2, role: "controlling" });
+    const peer = new Node(network, "peer", { addresses: [PEER], components: 2 });
+    const elsewhere = Array.from({ length: 20 }, (_, i) => host(`203.0.113.${100 + i}`, 4000, 1, 1 + i));
+    const start = network.now;
+    relay.accept(peer, [...peer.agent.candidates, ...elsewhere]);
+    expect(network.run(5000, () => relay.agent.state === "usable")).toBe(true);
+    expect(network.now - start).toBeLessThan(100);
+  });
+
+  test("nominate for RTCP the way that RTP takes, though another one has the better priority", () => {
+    const network = new Network(1, { loss: 0, delay: [5, 5] });
+    const relay = new Node(network, "relay", { addresses: [RELAY], components: 2, role: "controlling" });
+    const peer = new Node(network, "peer", { addresses: [PEER, "203.0.113.10"], components: 2 });
+    peer.accept(relay);
+    const candidates = peer.agent.candidates.map((candidate) => {
+      const { address } = candidate.endpoint;
+      const isFirst = (address === PEER) === (candidate.component === 1);
+      return {
+        ...candidate,
+        foundation: address,
+        priority: candidatePriority("host", isFirst ? 0 : 1, candidate.component),
+      };
+    });
+    relay.accept(peer, candidates);
+    network.run(5000, bothCompleted(relay, peer));
+    expect(pairOf(relay.agent.selected(1))).toBe(`${RELAY}:30000 -> ${PEER}:30000`);
+    expect(pairOf(relay.agent.selected(2))).toBe(`${RELAY}:30001 -> ${PEER}:30001`);
+  });
+
+  test("start no further checks once a pair is nominated", () => {
+    const network = new Network(1, { loss: 0, delay: [5, 5] });
+    const relay = new Node(network, "relay", { addresses: [RELAY], role: "controlling", consent: "off" });
+    const peer = new Node(network, "peer", { addresses: [PEER], consent: "off" });
+    const elsewhere = Array.from({ length: 50 }, (_, i) => host(`203.0.113.${100 + i}`, 4000, 1, 1 + i));
+    peer.accept(relay);
+    relay.accept(peer, [...peer.agent.candidates, ...elsewhere]);
+    expect(network.run(5000, bothCompleted(relay, peer))).toBe(true);
+    const { checksSent } = relay.agent.counters;
+    expect(checksSent).toBeLessThan(15);
+    network.run(20_000);
+    expect(relay.agent.counters.checksSent).toBe(checksSent);
+  });
+
+  test("are patient with a pair that is still being checked when patience ends", () => {
+    const network = new Network(1);
+    const relay = new Node(network, "relay", { addresses: [RELAY], role: "controlling" });
+    network.blocked = () => true;
+    relay.apply(relay.agent.setRemote({ ufrag: "abcd", pwd: "x".repeat(22), lite: false }, [], relay.context));
+    network.run(39_000);
+    relay.apply(relay.agent.addCandidates([host(PEER, 4000, 1)], relay.context));
+    network.run(7000);
+    expect(relay.agent.state).toBe("checking");
+    network.run(3000);
+    expect(relay.agent.state).toBe("failed");
+  });
+
   test("drop component 2 while its checks are running", () => {
     const network = new Network(1);
     const relay = new Node(network, "relay", { addresses: [RELAY], components: 2, role: "controlling" });
@@ -282,8 +340,8 @@ describe("ICE-lite", () => {
 
   test("a lite relay never gives in to a full peer that insists on being controlled", () => {
     const network = new Network(1);
-    const relay = new Node(network, "relay", { addresses: [RELAY], lite: true, tieBreaker: 0n });
-    const phone = new Node(network, "phone", { addresses: [PEER], role: "controlled", tieBreaker: 2n ** 64n - 1n });
+    const relay = new Node(network, "relay", { addresses: [RELAY], lite: true, tieBreaker: 2n ** 64n - 1n });
+    const phone = new Node(network, "phone", { addresses: [PEER], role: "controlled", tieBreaker: 0n });
     relay.accept(phone);
     // the phone did not see a=ice-lite
     phone.apply(
@@ -341,11 +399,11 @@ describe("role conflict", () => {
   });
 });
 
-function host(address: string, port: number, component: number): IceCandidate {
+function host(address: string, port: number, component: number, index = 0): IceCandidate {
   return {
     foundation: `f${address}`,
     component,
-    priority: candidatePriority("host", 0, component),
+    priority: candidatePriority("host", index, component),
     endpoint: { address, port },
     type: "host",
     related: undefined,

@@ -177,6 +177,50 @@ describe("a good check", () => {
     expect(bench.agent.counters.checksSent).toBe(count);
   });
 
+  test("that nominated a better pair still counts when a worse one completes first", () => {
+    const bench = new Bench({ consent: "off" });
+    const better: Endpoint = { address: "203.0.113.10", port: 5000 };
+    const candidate = {
+      foundation: "1",
+      component: 1,
+      priority: 9,
+      endpoint: PEER,
+      type: "host" as const,
+      related: undefined,
+    };
+    const [sent] = bench.agent.setRemote(THEIRS, [candidate], bench.context).sends;
+    bench.receive(reply(sent!));
+    bench.tick(5);
+    // pacing holds our check of the better pair back
+    expect(bench.receive(check({ useCandidate: true, priority: 2 ** 31 }), better).sends).toHaveLength(1);
+    bench.receive(check({ useCandidate: true }));
+    expect(bench.agent.state).toBe("completed");
+    const [second] = bench.tick(20);
+    expect(second!.to).toEqual(better);
+    bench.receive(reply(second!), better);
+    expect(bench.agent.selected(1)).toMatchObject({ remote: better, nominated: true });
+  });
+
+  test("needs no further check of ours when the answer to the one before comes in time", () => {
+    const bench = new Bench();
+    const candidate = {
+      foundation: "1",
+      component: 1,
+      priority: 9,
+      endpoint: PEER,
+      type: "host" as const,
+      related: undefined,
+    };
+    const [sent] = bench.agent.setRemote(THEIRS, [candidate], bench.context).sends;
+    bench.now += 5;
+    // the check of the peer makes ours void, but the next one has to wait its turn
+    expect(bench.receive(check()).sends).toHaveLength(1);
+    bench.now += 5;
+    bench.receive(reply(sent!));
+    expect(bench.agent.state).toBe("usable");
+    expect(bench.tick(3000)).toEqual([]);
+  });
+
   test("from an unknown source makes a peer-reflexive candidate with the priority the check names", () => {
     const bench = new Bench();
     bench.describe();
@@ -256,6 +300,15 @@ describe("a bad check", () => {
     expect(bench.fingerprint).toBe(before);
     expect(bench.answer(check({ controlling: 1001n }), STRANGER)!.class).toBe("success");
     expect(bench.agent.role).toBe("controlled");
+  });
+
+  test("of somebody with another ufrag than our peer's has no say in our role", () => {
+    const bench = new Bench({ role: "controlling" });
+    bench.describe();
+    const bytes = check({ username: `${OURS.ufrag}:another1`, controlling: 2n ** 64n - 1n });
+    expect(bench.answer(bytes, STRANGER)!.class).toBe("success");
+    expect(bench.agent.role).toBe("controlling");
+    expect(bench.agent.sourceStatus(SOCKET, STRANGER)).toBe("unknown");
   });
 
   test("equal tie-breakers: who receives the check keeps controlling", () => {
@@ -541,4 +594,42 @@ test("packets on sockets that are not the agent's are not looked at", () => {
   const step = bench.agent.receive(77, PEER, check(), bench.context);
   expect(step.sends).toEqual([]);
   expect(bench.agent.counters.ignored).toBe(1);
+});
+
+describe("media from another validated pair", () => {
+  const OTHER: Endpoint = { address: "203.0.113.9", port: 5002 };
+
+  /** Completed over PEER with a second valid pair, OTHER. */
+  function twoPairs(): Bench {
+    const bench = completed({ consent: "off" });
+    bench.tick(5000);
+    const { sends } = bench.receive(check(), OTHER);
+    for (const send of sends.slice(1)) bench.receive(reply(send), send.to);
+    expect(bench.agent.sourceStatus(SOCKET, OTHER)).toBe("validated");
+    expect(bench.agent.selected(1)!.remote).toEqual(PEER);
+    return bench;
+  }
+
+  test("is followed, at most once per 3 s", () => {
+    const bench = twoPairs();
+    expect(bench.agent.mediaReceived(SOCKET, OTHER, bench.context).changed).toBe(true);
+    expect(bench.agent.selected(1)!.remote).toEqual(OTHER);
+    bench.tick(2999);
+    expect(bench.agent.mediaReceived(SOCKET, PEER, bench.context).changed).toBe(false);
+    bench.tick(1);
+    bench.agent.mediaReceived(SOCKET, PEER, bench.context);
+    expect(bench.agent.selected(1)!.remote).toEqual(PEER);
+  });
+
+  test("is not followed while the peer keeps nominating the selected pair, nor from sources not validated", () => {
+    const bench = twoPairs();
+    bench.receive(check({ useCandidate: true }), PEER);
+    bench.tick(2999);
+    bench.agent.mediaReceived(SOCKET, OTHER, bench.context);
+    bench.agent.mediaReceived(SOCKET, STRANGER, bench.context);
+    expect(bench.agent.selected(1)!.remote).toEqual(PEER);
+    bench.tick(1);
+    bench.agent.mediaReceived(SOCKET, OTHER, bench.context);
+    expect(bench.agent.selected(1)!.remote).toEqual(OTHER);
+  });
 });

@@ -1,4 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { emitStun } from "../../../src/media/stun/emit.ts";
+import { shortTermKey } from "../../../src/media/stun/integrity.ts";
+import { StunView } from "../../../src/media/stun/view.ts";
 import { bothCompleted, exchange, Network, Node, pairOf, SEEDS } from "./network.ts";
 
 const RELAY = "198.51.100.7";
@@ -7,7 +10,7 @@ const PEER = "203.0.113.9";
 function sides(seed = 1) {
   const network = new Network(seed);
   const relay = new Node(network, "relay", { addresses: [RELAY], role: "controlled" });
-  const peer = new Node(network, "peer", { addresses: [PEER, "2001:db8:1::9"], role: "controlling" });
+  const peer = new Node(network, "peer", { addresses: [PEER, "203.0.113.10"], role: "controlling" });
   return { network, relay, peer };
 }
 
@@ -79,10 +82,11 @@ describe("trickle ICE", () => {
     peer.accept(relay);
     expect(network.run(5000, bothCompleted(relay, peer))).toBe(true);
     const sent = relay.agent.counters.checksSent;
-    relay.apply(relay.agent.addCandidates(rest, relay.context));
+    const other = { ...first!, foundation: "other", endpoint: { address: "203.0.113.99", port: 1 } };
+    relay.apply(relay.agent.addCandidates([other, ...rest], relay.context));
     network.run(1000);
     expect(relay.agent.counters.checksSent).toBe(sent);
-    expect(relay.agent.view().remoteCandidates).toBe(2);
+    expect(relay.agent.view().remoteCandidates).toBe(3);
   });
 });
 
@@ -122,6 +126,31 @@ describe("checks that come before the peer's answer", () => {
 });
 
 describe("ICE restart", () => {
+  test("checks with our old credentials are answered but nominate nothing, even if the peer keeps its own", () => {
+    const network = new Network(1);
+    const relay = new Node(network, "relay", { addresses: [RELAY], role: "controlled" });
+    const peer = new Node(network, "peer", { addresses: [PEER], role: "controlling" });
+    exchange(relay, peer);
+    expect(network.run(5000, bothCompleted(relay, peer))).toBe(true);
+    const old = relay.agent.credentials;
+    relay.apply(relay.agent.restart({ credentials: { ufrag: "relaynew", pwd: "r".repeat(26) } }, relay.context));
+    network.blocked = () => true;
+    relay.accept(peer, []);
+    const message = {
+      class: "request",
+      transactionId: new Uint8Array(12),
+      username: `${old.ufrag}:${peer.agent.credentials.ufrag}`,
+      controlling: 1n,
+      useCandidate: true,
+    } as const;
+    const bytes = emitStun(message, { key: shortTermKey(old.pwd) });
+    const step = relay.agent.receive(0, { address: "203.0.113.77", port: 1 }, bytes, relay.context);
+    expect(step.sends).toHaveLength(1);
+    expect(StunView.parse(step.sends[0]!.bytes)).toMatchObject({ class: "success" });
+    expect(relay.agent.view().pairs).toEqual([]);
+    expect(relay.agent.sourceStatus(0, { address: "203.0.113.77", port: 1 })).toBe("unknown");
+  });
+
   for (const seed of SEEDS) {
     test(`media stays on the old pair until the new one works (seed ${seed})`, () => {
       const network = new Network(seed, { loss: 0.1, delay: [5, 80] });
