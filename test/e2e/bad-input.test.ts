@@ -1,10 +1,9 @@
 import { expect } from "bun:test";
-import { establish, hangUp } from "./call.ts";
+import { establish, hangUp, relayed } from "./call.ts";
 import { CALLEE_MEDIA, CALLER_MEDIA } from "./network.ts";
 import { NgCall, plainSdp } from "./ng-call.ts";
 import { DAEMON, KAMAILIO, SIPP } from "./requirement.ts";
 import { scenario, talk } from "./scene.ts";
-import { sdpSections } from "./sip-message.ts";
 
 scenario("wrong SDP in a re-offer: an error, and the call goes on as it was", [DAEMON], async (scene) => {
   const daemon = await scene.startDaemon();
@@ -13,8 +12,8 @@ scenario("wrong SDP in a re-offer: an error, and the call goes on as it was", [D
   const call = new NgCall(daemon.ng, "goes-on");
   const offer = await call.offer({ sdp: plainSdp(a.port, CALLER_MEDIA) });
   const answer = await call.answer({ sdp: plainSdp(b.port, CALLEE_MEDIA) });
-  const towardsA = sdpSections(String(offer["sdp"]))[0]!;
-  const towardsB = sdpSections(String(answer["sdp"]))[0]!;
+  const towardsA = relayed(String(offer["sdp"]))[0]!;
+  const towardsB = relayed(String(answer["sdp"]))[0]!;
   await talk(a, towardsB, b, towardsA, 25);
   const ports = daemon.openPorts();
   for (const sdp of ["hello", "v=0\r\nm=audio", "v=0\r\nc=IN IP4\r\nm=audio 1 RTP/AVP 8\r\n", "\0\xff\r\n"]) {

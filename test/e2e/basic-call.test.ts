@@ -1,18 +1,8 @@
 import { expect } from "bun:test";
-import { dial, establish, hangUp } from "./call.ts";
+import { dial, establish, hangUp, relayed } from "./call.ts";
 import { isPeer } from "./daemon.ts";
 import { oneWay, VIDEO } from "./far-end.ts";
-import {
-  CALLEE,
-  CALLEE_MEDIA,
-  CALLEE_MEDIA_IPV6,
-  CALLER,
-  CALLER_MEDIA,
-  MEDIA,
-  MEDIA_IPV6,
-  PORT_MAX,
-  PORT_MIN,
-} from "./network.ts";
+import { CALLEE, CALLEE_MEDIA, CALLEE_MEDIA_IPV6, CALLER, CALLER_MEDIA, MEDIA, MEDIA_IPV6 } from "./network.ts";
 import { pick } from "./ng-client.ts";
 import { DAEMON, IPV6, KAMAILIO, SIPP } from "./requirement.ts";
 import { note, scenario, talk } from "./scene.ts";
@@ -26,11 +16,7 @@ scenario("one call, PCMA and RTCP both ways, the caller hangs up", NEEDS, async 
   const daemon = await scene.startDaemon();
   await scene.startProxy({ config: "manage.cfg" });
   const call = await establish(scene);
-  for (const { rtp } of [...call.towardsCaller, ...call.towardsCallee]) {
-    expect(rtp.address).toBe(MEDIA);
-    expect(rtp.port).toBeWithin(PORT_MIN, PORT_MAX + 1);
-    expect(rtp.port % 2).toBe(0);
-  }
+  for (const { rtp } of [...call.towardsCaller, ...call.towardsCallee]) expect(rtp.port % 2).toBe(0);
   expect(await daemon.calls()).toEqual([call.callId]);
   await talk(call.caller.end, call.towardsCallee[0]!, call.callee.end, call.towardsCaller[0]!, 100);
   const state = await daemon.query(call.callId);
@@ -93,7 +79,7 @@ scenario("50 simultaneous calls, every packet of every call arrives", NEEDS, asy
     oks.map(({ callId, body }) => {
       const callerEnd = callerEnds.find(({ port }) => port === portOf(of(caller, "sent", callId)))!;
       const calleeEnd = calleeEnds.find(({ port }) => port === portOf(of(callee, "sent", callId, 200)))!;
-      return talk(callerEnd, sdpSections(body)[0]!, calleeEnd, sdpSections(of(callee, "received", callId))[0]!, 100);
+      return talk(callerEnd, relayed(body)[0]!, calleeEnd, relayed(of(callee, "received", callId))[0]!, 100);
     }),
   );
   for (const ok of oks) await caller.cue(ok);
@@ -123,7 +109,7 @@ scenario("re-INVITE: hold (a=sendonly) and resume on the same ports", NEEDS, asy
     const invite = await callee.agent.message({ direction: "received", method: "INVITE", status: undefined }, { nth });
     const ok = await caller.agent.message({ direction: "received", method: "INVITE", status: 200 }, { nth });
     await callee.agent.message({ direction: "received", method: "ACK" }, { nth });
-    return { towardsCaller: sdpSections(invite.body)[0]!, towardsCallee: sdpSections(ok.body)[0]!, ok };
+    return { towardsCaller: relayed(invite.body)[0]!, towardsCallee: relayed(ok.body)[0]!, ok };
   };
   await talk(caller.end, call.towardsCallee[0]!, callee.end, call.towardsCaller[0]!);
 
@@ -156,13 +142,13 @@ scenario("early media with 183, then the answer", NEEDS, async (scene) => {
   const { caller, callee } = await dial(scene, { calleeScenario: "uas-early" });
   const invite = await callee.agent.message({ direction: "received", method: "INVITE" });
   const progress = await caller.agent.message({ direction: "received", method: "INVITE", status: 183 });
-  const towardsCaller = sdpSections(invite.body);
-  const early = sdpSections(progress.body);
+  const towardsCaller = relayed(invite.body);
+  const early = relayed(progress.body);
   await oneWay(callee.end, towardsCaller[0]!, caller.end, early[0]!, 50); // the ring-back tone
   await talk(caller.end, early[0]!, callee.end, towardsCaller[0]!, 25);
   await callee.agent.cue(invite);
   const ok = await caller.agent.message({ direction: "received", method: "INVITE", status: 200 });
-  const towardsCallee = sdpSections(ok.body);
+  const towardsCallee = relayed(ok.body);
   expect(towardsCallee[0]!.rtp).toEqual(early[0]!.rtp);
   await callee.agent.message({ direction: "received", method: "ACK" });
   await talk(caller.end, towardsCallee[0]!, callee.end, towardsCaller[0]!);
@@ -175,7 +161,7 @@ scenario("CANCEL while the callee sends early media", NEEDS, async (scene) => {
   const { caller, callee } = await dial(scene, { callerScenario: "uac-cancel", calleeScenario: "uas-cancelled" });
   const invite = await callee.agent.message({ direction: "received", method: "INVITE" });
   const progress = await caller.agent.message({ direction: "received", method: "INVITE", status: 183 });
-  await oneWay(callee.end, sdpSections(invite.body)[0]!, caller.end, sdpSections(progress.body)[0]!, 10);
+  await oneWay(callee.end, relayed(invite.body)[0]!, caller.end, relayed(progress.body)[0]!, 10);
   await caller.agent.cue(progress);
   await Promise.all([caller.agent.succeeded(), callee.agent.succeeded()]);
   await scene.daemon.expectIdle();
@@ -189,8 +175,8 @@ scenario("late offer: the callee offers in its 200, the caller answers in the AC
   const ack = await callee.agent.message({ direction: "received", method: "ACK" });
   const invite = await callee.agent.message({ direction: "received", method: "INVITE" });
   expect(invite.body).toBe("");
-  const towardsCallee = sdpSections(ok.body);
-  const towardsCaller = sdpSections(ack.body);
+  const towardsCallee = relayed(ok.body);
+  const towardsCaller = relayed(ack.body);
   await talk(caller.end, towardsCallee[0]!, callee.end, towardsCaller[0]!);
   await hangUp(scene, { caller, callee, callId: ok.callId, invite, ok, towardsCaller, towardsCallee });
 });
@@ -220,8 +206,8 @@ scenario("two m= lines: audio and video, each with its own ports", NEEDS, async 
   const invite = await callee.message({ direction: "received", method: "INVITE" });
   const ok = await caller.message({ direction: "received", method: "INVITE", status: 200 });
   await callee.message({ direction: "received", method: "ACK" });
-  const towardsCaller = sdpSections(invite.body);
-  const towardsCallee = sdpSections(ok.body);
+  const towardsCaller = relayed(invite.body);
+  const towardsCallee = relayed(ok.body);
   expect(towardsCaller.map(({ kind }) => kind)).toEqual(["audio", "video"]);
   expect(towardsCallee.map(({ kind }) => kind)).toEqual(["audio", "video"]);
   expect(new Set([...towardsCaller, ...towardsCallee].map(({ rtp }) => rtp.port)).size).toBe(4);

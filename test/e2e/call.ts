@@ -1,7 +1,8 @@
 /** The ordinary two-party call from which most scenarios start. */
 
+import type { Endpoint } from "../../src/address.ts";
 import type { FarEnd } from "./far-end.ts";
-import { CALLEE, CALLEE_MEDIA, CALLER, CALLER_MEDIA } from "./network.ts";
+import { CALLEE, CALLEE_MEDIA, CALLER, CALLER_MEDIA, MEDIA, MEDIA_IPV6, PORT_MAX, PORT_MIN } from "./network.ts";
 import type { Scene } from "./scene.ts";
 import { audioSdp } from "./sdp-text.ts";
 import type { SipAgent } from "./sip-agent.ts";
@@ -57,6 +58,20 @@ export interface EstablishedCall {
   readonly towardsCallee: readonly SdpSection[];
 }
 
+/**
+ * The sections of an SDP that went through the daemon. @throws Error when it shows another address or port than the daemon's:
+ * a proxy whose rtpengine command failed sends the SDP on unchanged, and the media would find its way without us
+ */
+export function relayed(sdp: string): SdpSection[] {
+  const sections = sdpSections(sdp);
+  const ours = ({ address, port }: Endpoint) =>
+    (address === MEDIA || address === MEDIA_IPV6) && port >= PORT_MIN && port <= PORT_MAX;
+  if (sections.length === 0 || !sections.every(({ rtp, rtcp }) => ours(rtp) && ours(rtcp))) {
+    throw new Error(`not the media proxy's addresses:\n${sdp}`);
+  }
+  return sections;
+}
+
 /** {@link dial}, and the call was answered and acknowledged. */
 export async function establish(scene: Scene, options: CallOptions = {}): Promise<EstablishedCall> {
   const { caller, callee } = await dial(scene, options);
@@ -69,8 +84,8 @@ export async function establish(scene: Scene, options: CallOptions = {}): Promis
     callId: ok.callId,
     invite,
     ok,
-    towardsCaller: sdpSections(invite.body),
-    towardsCallee: sdpSections(ok.body),
+    towardsCaller: relayed(invite.body),
+    towardsCallee: relayed(ok.body),
   };
 }
 

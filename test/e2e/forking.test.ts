@@ -1,10 +1,10 @@
 import { expect } from "bun:test";
+import { relayed } from "./call.ts";
 import { oneWay } from "./far-end.ts";
 import { CALLEE, CALLEE_MEDIA, CALLER, CALLER_MEDIA, SECOND_CALLEE } from "./network.ts";
 import { DAEMON, KAMAILIO, SIPP } from "./requirement.ts";
 import { scenario, talk } from "./scene.ts";
 import { audioSdp } from "./sdp-text.ts";
-import { sdpSections } from "./sip-message.ts";
 
 scenario(
   "parallel forking with via-branch: both send early media, the second answers",
@@ -38,8 +38,8 @@ scenario(
     });
     const toLoser = await loser.message({ direction: "received", method: "INVITE" });
     const toWinner = await winner.message({ direction: "received", method: "INVITE" });
-    const loserPort = sdpSections(toLoser.body)[0]!;
-    const winnerPort = sdpSections(toWinner.body)[0]!;
+    const loserPort = relayed(toLoser.body)[0]!;
+    const winnerPort = relayed(toWinner.body)[0]!;
     expect(loserPort.rtp.port).not.toBe(winnerPort.rtp.port); // each branch has ports of its own
     await caller.message({ direction: "received", method: "INVITE", status: 183 }, { nth: 2 });
     expect(await daemon.calls()).toHaveLength(1);
@@ -52,7 +52,7 @@ scenario(
     const ok = await caller.message({ direction: "received", method: "INVITE", status: 200 });
     await loser.succeeded(); // the proxy cancelled it
     await winner.message({ direction: "received", method: "ACK" });
-    await talk(callerEnd, sdpSections(ok.body)[0]!, winnerEnd, winnerPort, 100);
+    await talk(callerEnd, relayed(ok.body)[0]!, winnerEnd, winnerPort, 100);
     expect(loserEnd.rtp.items.filter(({ data }) => data.readUInt32BE(8) === callerEnd.ssrc)).toHaveLength(0);
     await caller.cue(ok);
     await Promise.all([caller.succeeded(), winner.succeeded()]);
