@@ -1,18 +1,50 @@
 /** Collects the effects of one event, in order. */
+
+import type { SocketId, StreamCounters } from "../planes/plane.ts";
 import type { LocalSocket } from "../relay/ports.ts";
 import type { Call, PortSet, Stream } from "./call.ts";
 import type { CallState } from "./state.ts";
-import type { Context, Effect, LogLevel, Subsystem } from "./transition.ts";
+import type { Context, Effect, LogLevel, StreamReader, Subsystem, TrafficTotals } from "./transition.ts";
+
+/**
+ * Reads each socket's counters once per event: reply, log and record of a call's end then agree, and a plane is not asked
+ * again and again.
+ */
+class Readings implements StreamReader {
+  private readonly taken = new Map<SocketId, StreamCounters>();
+
+  constructor(private readonly reader: StreamReader) {}
+
+  counters(socket: SocketId): StreamCounters {
+    const known = this.taken.get(socket);
+    if (known) return known;
+    const counters = this.reader.counters(socket);
+    this.taken.set(socket, counters);
+    return counters;
+  }
+
+  lastPacketAt(socket: SocketId): number {
+    return this.reader.lastPacketAt(socket);
+  }
+
+  totals(): { readonly user: TrafficTotals; readonly kernel: TrafficTotals } {
+    return this.reader.totals();
+  }
+}
 
 export class Outbox {
   readonly effects: Effect[] = [];
   /** Closed after the new specs are in force, so that nothing forwards to a socket that is gone. */
   private readonly closing: LocalSocket[] = [];
 
+  readonly context: Context;
+
   constructor(
     readonly state: CallState,
-    readonly context: Context,
-  ) {}
+    context: Context,
+  ) {
+    this.context = { ...context, streams: new Readings(context.streams) };
+  }
 
   log(level: LogLevel, context: string | undefined, message: string, subsystem: Subsystem = "core"): void {
     this.effects.push({ kind: "log", level, subsystem, context, message });

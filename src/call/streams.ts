@@ -38,49 +38,62 @@ function addSection(specs: StreamSpec[], call: Call, section: MediaSection): voi
     }
   }
   const label = `${call.id}/${section.leg.name}/${section.index} port `;
-  const shared = {
-    isRtp: section.isRtp,
-    mayLearn: section.announced && usable(section.remoteRtp) !== undefined,
-    learning: section.learning,
-    asymmetric: section.asymmetric,
-    strictSource: section.strictSource,
-    mediaHandover: section.mediaHandover,
-    blackhole: !section.recv || section.leg.blackhole,
-    drop: call.dropTraffic,
-    natWait: section.natWait,
-    stripFeedback: section.isRtp && !hasFeedback(section),
-    handUp: NOT_HANDED_UP,
-    generation: call.generation,
-    rtcpSinks,
-  };
-  for (const set of section.portSets()) {
-    const { rtp, rtcp } = set;
+  const { isRtp, learning, asymmetric, strictSource, mediaHandover, natWait, muxAgreed } = section;
+  const { generation, dropTraffic: drop } = call;
+  const blackhole = !section.recv || section.leg.blackhole;
+  const stripFeedback = isRtp && !hasFeedback(section);
+  const remoteRtp = usable(section.remoteRtp);
+  const remoteRtcp = usable(section.remoteRtcp);
+  const known = section.announced && remoteRtp !== undefined;
+  for (const { rtp, rtcp } of section.portSets()) {
     specs.push({
-      ...shared,
       socket: rtp.socket.id,
       label: label + rtp.socket.port,
       component: "rtp",
-      rtcpMux: section.muxAgreed,
-      remote: usable(section.remoteRtp),
-      payloadTypes: section.isRtp ? types : NO_TYPES,
-      clockRates: section.isRtp ? rates : NO_RATES,
+      isRtp,
+      rtcpMux: muxAgreed,
+      remote: remoteRtp,
+      mayLearn: known,
+      learning,
+      asymmetric,
+      strictSource,
+      mediaHandover,
+      blackhole,
+      drop,
+      natWait,
+      stripFeedback,
+      handUp: NOT_HANDED_UP,
+      payloadTypes: isRtp ? types : NO_TYPES,
+      clockRates: isRtp ? rates : NO_RATES,
       rtpSinks,
+      rtcpSinks,
+      generation,
     });
     if (!rtcp) continue;
     // Kept open but unused once the party shares one port.
-    const unused = section.muxAgreed;
+    const unused = muxAgreed;
     specs.push({
-      ...shared,
       socket: rtcp.socket.id,
       label: label + rtcp.socket.port,
       component: "rtcp",
+      isRtp,
       rtcpMux: false,
-      remote: unused ? undefined : usable(section.remoteRtcp),
-      mayLearn: shared.mayLearn && !unused,
+      remote: unused ? undefined : remoteRtcp,
+      mayLearn: known && !unused,
+      learning,
+      asymmetric,
+      strictSource,
+      mediaHandover,
+      blackhole,
+      drop,
+      natWait,
+      stripFeedback,
+      handUp: NOT_HANDED_UP,
       payloadTypes: NO_TYPES,
       clockRates: NO_RATES,
       rtpSinks: NO_SINKS,
       rtcpSinks: unused ? NO_SINKS : rtcpSinks,
+      generation,
     });
   }
 }

@@ -325,3 +325,17 @@ export const BOB = `
 export function lines(text: string, ...beginnings: string[]): string[] {
   return text.split("\r\n").filter((line) => beginnings.some((beginning) => line.startsWith(beginning)));
 }
+
+/** Everything that is remembered, as text: equal texts, equal states. */
+export function fingerprint({ state }: Scene): string {
+  const known = new Map<object, string>();
+  return JSON.stringify([...state.calls.values()], (_key, value: unknown) => {
+    if (value instanceof Map) return [...value];
+    if (value instanceof Set) return [...value];
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    const name = known.get(value);
+    if (name !== undefined) return name;
+    known.set(value, `#${known.size}`);
+    return value;
+  });
+}
