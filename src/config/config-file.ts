@@ -112,7 +112,7 @@ export function readKeyFile(
   const described = prefix === undefined ? [] : sections.filter((each) => each.name?.startsWith(`${prefix}-`));
   if (prefix !== undefined && described.length === 0) {
     const line = overrides.interfacesConfig === undefined ? linesOf.get("interfaces-config") : undefined;
-    finding("error", "interfaces-config", `there is no section [${prefix}-…]`, line, `[${prefix}-pub]`);
+    finding("error", "interfaces-config", `there is no section [${prefix}-NAME]`, line, `[${prefix}-pub]`);
   }
   for (const each of sections) if (each !== main && each !== templates) hintUnused(each, described, prefix, finding);
 

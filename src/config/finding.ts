@@ -39,6 +39,14 @@ export function formatFinding(finding: Finding): string {
   );
 }
 
+/** The same on one line and as a byte string: for the log. */
+export function findingLogLine(finding: Finding): string {
+  const text = formatFinding(finding)
+    .replace(/\n {4}write: /, "; write: ")
+    .replace(/\n +/g, "; ");
+  return Buffer.from(text, "utf8").toString("latin1");
+}
+
 export function formatOrigin(origin: Origin): string {
   switch (origin.source) {
     case "file":
@@ -53,5 +61,5 @@ export function formatOrigin(origin: Origin): string {
 /** Values come from files of any content: a terminal must not be steered by them, and a message stays readable. */
 function printable(text: string): string {
   const clean = text.replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
-  return clean.length > 600 ? `${clean.slice(0, 600)}…` : clean;
+  return clean.length > 600 ? `${clean.slice(0, 600)}...` : clean;
 }

@@ -40,7 +40,7 @@ export function mistakeFor(key: string, value: string): Mistake | undefined {
     case "codec-mask":
     case "codec-transcode":
       return {
-        reason: `there is no such option: codecs are chosen per call, with the flag \`${key}-…\` of the SIP proxy or a template`,
+        reason: `there is no such option: codecs are chosen per call, with the flag \`${key}-CODEC\` of the SIP proxy or a template`,
         write: [],
       };
     case "listen":

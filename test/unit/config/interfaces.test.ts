@@ -190,7 +190,7 @@ describe("sections of rtpengine.conf", () => {
 
   test("a prefix without sections", () => {
     expect(errors(conf("[rtpengine]\ninterfaces-config = intf\n"))[0]).toContain(
-      ":2: interfaces-config: there is no section [intf-…]",
+      ":2: interfaces-config: there is no section [intf-NAME]",
     );
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { findingLogLine } from "../../../src/config/finding.ts";
 import { LETTERS, NAMES, OPTION_NAMES, optionNamed } from "../../../src/config/options.ts";
 import { changedOptions } from "../../../src/config/settings.ts";
 import { conf, errors, interfacesOf, listenersOf, load, settingsOf, texts, toml, warnings } from "./host.ts";
@@ -362,4 +363,12 @@ describe("for all", () => {
       }),
     );
   });
+});
+
+test("a finding in the log is one line of bytes", () => {
+  const [finding] = load(["--port-min=20000", "--port-max=10000"]).findings;
+  expect(findingLogLine(finding!)).toBe(
+    "command line: --port-max=10000: port-min (20000) must be below port-max (10000): they are swapped; write: --port-min=10000; --port-max=20000",
+  );
+  expect(findingLogLine(conf("caf\u00e9 = 1\n").findings[1]!)).toContain("caf\u00c3\u00a9");
 });
