@@ -585,10 +585,12 @@ function mediaAttribute(
       else session.warnings.push(`Ignoring malformed or unknown crypto attribute: '${whole}'`);
       return;
     }
-    case "rtcp":
-      section.rtcp = rtcp(text, value, end) ?? section.rtcp;
-      if (!section.rtcp) session.warnings.push(`Ignoring malformed rtcp attribute: '${whole}'`);
+    case "rtcp": {
+      const explicit = rtcp(text, value, end);
+      if (explicit) section.rtcp = explicit;
+      else session.warnings.push(`Ignoring malformed rtcp attribute: '${whole}'`);
       return;
+    }
     case "mid":
       if (value < end) section.mid = text.slice(value, end);
       return;
