@@ -115,6 +115,8 @@ export type PlaneEvent =
       readonly source: Endpoint;
     }
   | { readonly kind: "send-error"; readonly socket: SocketId; readonly errno: number }
+  /** The system did not give us packets of this socket. */
+  | { readonly kind: "receive-error"; readonly socket: SocketId; readonly errno: number }
   | { readonly kind: "packet"; readonly socket: SocketId; readonly source: Endpoint; readonly data: Uint8Array };
 
 export interface ForwardingPlane {

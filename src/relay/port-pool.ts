@@ -147,6 +147,11 @@ export class PortPool implements PortSource {
     return this.#open.size;
   }
 
+  /** Releases every socket that is still open. */
+  close(): void {
+    this.release(Array.from(this.#open.values(), ({ socket }) => socket));
+  }
+
   #range(address: InterfaceAddress): Range {
     const { local, portMin, portMax } = address;
     const key = `${local} ${portMin} ${portMax}`;

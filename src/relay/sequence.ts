@@ -29,7 +29,7 @@ export function observeRtp(
   const state = words[word + SLOT.state]!;
   if (payloadType !== words[word + SLOT.payloadType]) {
     words[word + SLOT.payloadType] = payloadType;
-    changeClock(table, word, double, payloadType);
+    selectClock(table, word, double, payloadType);
   }
   if ((state & STATE.hasSsrc) === 0 || ssrc !== words[word + SLOT.ssrc]) {
     words[word + SLOT.ssrc] = ssrc;
@@ -92,8 +92,8 @@ function countLate(words: Int32Array, word: number, behind: number): void {
   if (words[word + SLOT.lost]! > 0) words[word + SLOT.lost] = words[word + SLOT.lost]! - 1;
 }
 
-/** Timestamps of different clocks cannot be compared: measuring starts again. */
-function changeClock(table: TableViews, word: number, double: number, payloadType: number): void {
+/** Takes the clock of a payload type. Timestamps of different clocks cannot be compared: measuring starts again. */
+export function selectClock(table: TableViews, word: number, double: number, payloadType: number): void {
   const rate = table.clockRates[table.bytes[(word + SLOT.payloadTypes) * 4 + payloadType]!]!;
   const clock = (rate > 0 ? rate : 8_000) / 1_000;
   if (clock === table.doubles[double + SLOT_DOUBLE.clock]) return;

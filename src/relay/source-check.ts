@@ -10,7 +10,6 @@ import {
   LEARN_DELAYED,
   LEARN_HEURISTIC,
   LEARN_IMMEDIATE,
-  NO_RANK,
   SLOT,
   SLOT_DOUBLE,
   SLOT_DOUBLES,
@@ -165,9 +164,4 @@ export function beginChange(words: Int32Array, base: number): void {
 
 export function endChange(words: Int32Array, base: number): void {
   Atomics.store(words, base + SLOT.version, words[base + SLOT.version]! + 1);
-}
-
-/** Nothing heard yet. */
-export function forgetRank(words: Int32Array, base: number): void {
-  words[base + SLOT.bestRank] = NO_RANK;
 }

@@ -1,0 +1,13 @@
+/** Every relay engine by name. */
+import type { EngineName, EngineParts, RelayEngine } from "./engine.ts";
+import { EpollEngine } from "./epoll-engine.ts";
+
+/** @throws SystemError when the system refuses what the engine needs */
+export function createEngine(name: EngineName, parts: EngineParts): RelayEngine {
+  switch (name) {
+    case "epoll":
+      return new EpollEngine(parts);
+    case "io_uring":
+      throw new Error("the io_uring engine is not part of this build");
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * A relay worker: one thread, one engine, its share of the sockets. It never returns to its event loop: commands come
+ * through shared memory, an eventfd wakes it where it blocks.
+ */
+import { EventFd } from "../../ffi/event-fd.ts";
+import { viewMemory } from "../../ffi/libc.ts";
+import { nameThread, sharpenTimers } from "../../ffi/thread.ts";
+import { COMMAND, RECORD } from "./command.ts";
+import { CommandReader } from "./command-ring.ts";
+import { applyCommand, removeCommand } from "./configure.ts";
+import type { RelayEngine } from "./engine.ts";
+import { createEngine } from "./engines.ts";
+import { Forwarder } from "./forwarder.ts";
+import { HandUpWriter } from "./hand-up-ring.ts";
+import { CONTROL, CONTROL_DOUBLE } from "./layout.ts";
+import { REPORT } from "./reports.ts";
+import { type TableViews, viewTable } from "./table-views.ts";
+import type { Region, WorkerReady, WorkerStart } from "./worker-start.ts";
+
+declare const self: Worker;
+
+/** A worker with nothing to do still turns its loop, to show that it lives. Milliseconds. */
+const IDLE_TURN = 1_000;
+
+const view = ({ address, bytes }: Region) => viewMemory(address, bytes);
+
+self.onmessage = (event: MessageEvent<WorkerStart>) => {
+  const start = event.data;
+  nameThread(`sluice-relay-${start.index}`);
+  sharpenTimers();
+  const table = viewTable(view(start.table), view(start.clockRates));
+  const controlMemory = view(start.control);
+  const control = new Int32Array(controlMemory);
+  const totals = new Float64Array(controlMemory);
+  const wake = new EventFd(start.wake);
+  const reports = new HandUpWriter(control, view(start.handUp), table.words, new EventFd(start.main));
+  const engine = createEngine(start.engine, {
+    table,
+    tableAddress: start.table.address,
+    wake,
+    gatherMicroseconds: start.gatherMicroseconds,
+    forwarder: (buffer, sender) => new Forwarder(table, buffer, sender, reports),
+  });
+  const commands = new CommandReader(control, new Int32Array(view(start.commands)));
+  const desk = new CommandDesk(table, engine, reports, control, start.learnMilliseconds);
+  postMessage({ ready: true } satisfies WorkerReady);
+  serve(engine, commands, desk, control, totals);
+  engine.close();
+  Atomics.store(control, CONTROL.stopped, 1);
+  process.exit(0);
+};
+
+function serve(
+  engine: RelayEngine,
+  commands: CommandReader,
+  desk: CommandDesk,
+  control: Int32Array,
+  totals: Float64Array,
+): void {
+  while (desk.carryOut(commands)) {
+    control[CONTROL.heartbeat] = (control[CONTROL.heartbeat]! + 1) | 0;
+    // First say that we may sleep, then look once more: the main thread adds first and asks whether we sleep after.
+    Atomics.store(control, CONTROL.sleeping, 1);
+    const packets = commands.pending() ? 0 : engine.turn(IDLE_TURN);
+    Atomics.store(control, CONTROL.sleeping, 0);
+    if (packets === 0) continue;
+    totals[CONTROL_DOUBLE.packets] = totals[CONTROL_DOUBLE.packets]! + packets;
+    totals[CONTROL_DOUBLE.turns] = totals[CONTROL_DOUBLE.turns]! + 1;
+    const gathered = engine.gather(packets);
+    control[CONTROL.gathering] = gathered;
+    if (gathered > 0) totals[CONTROL_DOUBLE.naps] = totals[CONTROL_DOUBLE.naps]! + 1;
+  }
+}
+
+/** Carries out what the main thread wants, between turns. */
+class CommandDesk {
+  /** Incarnation whose descriptor the engine watches, by slot; 0 = none. */
+  readonly #watched: Int32Array;
+
+  constructor(
+    private readonly table: TableViews,
+    private readonly engine: RelayEngine,
+    private readonly reports: HandUpWriter,
+    private readonly control: Int32Array,
+    private readonly learnMilliseconds: number,
+  ) {
+    this.#watched = new Int32Array(table.slots);
+  }
+
+  /** False when the worker is to end. */
+  carryOut(commands: CommandReader): boolean {
+    let record = commands.next();
+    if (!record) return true;
+    const now = Date.now();
+    let last = 0;
+    let goOn = true;
+    for (; record; record = commands.next()) {
+      last = record[RECORD.sequence]!;
+      if (record[RECORD.kind] === COMMAND.apply) this.#apply(record, now);
+      else if (record[RECORD.kind] === COMMAND.remove) this.#remove(record);
+      else if (record[RECORD.kind] === COMMAND.stop) goOn = false;
+    }
+    Atomics.store(this.control, CONTROL.acknowledged, last);
+    if (Atomics.exchange(this.control, CONTROL.acknowledgementWanted, 0) === 1) this.reports.signal();
+    return goOn;
+  }
+
+  #apply(record: Int32Array, now: number): void {
+    const slot = record[RECORD.slot]!;
+    const incarnation = record[RECORD.incarnation]!;
+    applyCommand(this.table, record, this.reports, now, this.learnMilliseconds);
+    if (this.#watched[slot] === incarnation) return;
+    const failed = this.engine.watch(slot, record[RECORD.fd]!);
+    if (failed === 0) this.#watched[slot] = incarnation;
+    else this.reports.event(REPORT.receiveError, slot, failed, undefined, 0, undefined, 0);
+  }
+
+  #remove(record: Int32Array): void {
+    const slot = record[RECORD.slot]!;
+    const fd = removeCommand(this.table, record);
+    if (fd < 0 || this.#watched[slot] !== record[RECORD.incarnation]) return;
+    this.engine.unwatch(slot, fd);
+    this.#watched[slot] = 0;
+  }
+}

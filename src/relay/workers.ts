@@ -1,0 +1,590 @@
+/**
+ * The fixed pool of relay workers and the stream table they share with the main thread.
+ *
+ * Ownership of a socket's descriptor: from {@link RelayWorkers.claim} until `retire` calls back it may be in use by the
+ * worker that serves it; the port pool closes it only then. Each life of a slot has its own incarnation number, which
+ * commands, sinks and reports carry, so nothing late can mean the slot's next socket.
+ */
+import { EventFd } from "../../ffi/event-fd.ts";
+import { type Arena, mapArena } from "../../ffi/memory.ts";
+import { type Watch, watchReadable } from "../../ffi/reactor.ts";
+import { threadEntry } from "../../ffi/thread.ts";
+import type { Family } from "../address.ts";
+import { HAND_UP_RING_BYTES, MAX_SOCKETS, MAX_WAITING_COMMANDS, MAX_WORKERS } from "../limits.ts";
+import type { SocketId, StreamSpec } from "../planes/plane.ts";
+import { COMMAND, encodeApply, RECORD } from "./command.ts";
+import { COMMAND_RING_BYTES, CommandWriter } from "./command-ring.ts";
+import type { EngineName } from "./engine.ts";
+import { type HandUpEntry, HandUpReader } from "./hand-up-ring.ts";
+import { CONTROL, CONTROL_DOUBLE, MAX_CLOCK_RATES, SLOT_BYTES } from "./layout.ts";
+import { type SlotCounters, SlotReader } from "./slot-reader.ts";
+import type { SocketSlots } from "./socket-slots.ts";
+import { CLOCK_RATES_BYTES } from "./table-views.ts";
+import type { WorkerStart } from "./worker-start.ts";
+
+export interface RelayOptions {
+  readonly threads: number;
+  /** Longest time to gather packets, microseconds; 0 = never. */
+  readonly gatherMicroseconds: number;
+  readonly engine?: EngineName;
+  /** Sockets at once; {@link MAX_SOCKETS} unless told. */
+  readonly capacity?: number;
+  /** Length of provisional endpoint learning; 3000 unless told. */
+  readonly learnMilliseconds?: number;
+  /** Packets and events of sockets that are open; the entry is valid during the call only. */
+  readonly onReport: (entry: HandUpEntry) => void;
+  /** What an operator should know about the workers themselves. */
+  readonly onTrouble: (trouble: WorkerTrouble) => void;
+}
+
+export interface WorkerTrouble {
+  readonly worker: number;
+  readonly kind: "stuck" | "recovered" | "died" | "given-up" | "commands-lost";
+  readonly message: string;
+}
+
+/** State of one worker, for health pages and metrics. */
+export interface WorkerStatus {
+  readonly worker: number;
+  readonly alive: boolean;
+  readonly stuck: boolean;
+  readonly restarts: number;
+  readonly packets: number;
+  readonly turns: number;
+  readonly naps: number;
+  /** Microseconds of the last wait for packets to gather. */
+  readonly gathering: number;
+  /** Events that found no room on their way to the main thread. */
+  readonly lostEvents: number;
+}
+
+interface Entry {
+  readonly id: SocketId;
+  readonly incarnation: number;
+  readonly fd: number;
+  readonly family: Family;
+  readonly worker: Worker;
+  /** Last spec applied; undefined before the first and after removal. */
+  spec: StreamSpec | undefined;
+  /** The worker has heard of this socket and was not told to let go of it. */
+  served: boolean;
+  /** Sequence number of the last command about it. */
+  sequence: number;
+  retiring: boolean;
+}
+
+interface Retirement {
+  readonly entry: Entry;
+  readonly closable: () => void;
+}
+
+interface Worker {
+  readonly index: number;
+  arena: Arena;
+  control: Int32Array;
+  totals: Float64Array;
+  writer: CommandWriter;
+  reader: HandUpReader;
+  readonly wake: EventFd;
+  thread: globalThis.Worker | undefined;
+  ended: Promise<void>;
+  sequence: number;
+  /** Records that found the ring full. */
+  waiting: Int32Array[];
+  retirements: Retirement[];
+  restarts: number;
+  heartbeat: number;
+  silentChecks: number;
+  stuck: boolean;
+  /** Lost by earlier lives. */
+  lostEvents: number;
+}
+
+/** Reports taken from one worker per turn of the event loop. */
+const REPORTS_PER_TURN = 256;
+const CHECK_INTERVAL = 1_000;
+/** Checks without a turn of the loop until a worker counts as stuck; idle workers turn once a second. */
+const STUCK_CHECKS = 4;
+const MAX_RESTARTS = 10;
+
+/** A worker's memory: control block, then the two rings. */
+const CONTROL_BYTES = 4_096;
+const COMMANDS_AT = CONTROL_BYTES;
+const HAND_UP_AT = COMMANDS_AT + Math.ceil(COMMAND_RING_BYTES / 4_096) * 4_096;
+const WORKER_BYTES = HAND_UP_AT + HAND_UP_RING_BYTES;
+
+export class RelayWorkers implements SocketSlots {
+  readonly engine: EngineName;
+  readonly #options: RelayOptions;
+  readonly #capacity: number;
+  readonly #table: Arena;
+  readonly #rateArena: Arena;
+  readonly #rates: Int32Array;
+  readonly #rateIndex = new Map<number, number>();
+  readonly #slots: SlotReader;
+  readonly #entries = new Map<SocketId, Entry>();
+  readonly #free: SocketId[] = [];
+  #fresh = 0;
+  #lastIncarnation = 0;
+  readonly #workers: Worker[] = [];
+  readonly #main = new EventFd();
+  #watch: Watch | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #flushTimer: ReturnType<typeof setTimeout> | undefined;
+  #stopping: Promise<void> | undefined;
+  /** All threads have ended and all memory was given back. */
+  #ended = false;
+  readonly #record = new Int32Array(RECORD.words);
+  readonly #recordBytes = new Uint8Array(this.#record.buffer);
+  readonly #closed = { packets: 0, bytes: 0, errors: 0 };
+
+  private constructor(options: RelayOptions) {
+    this.#options = options;
+    this.engine = options.engine ?? "epoll";
+    this.#capacity = Math.min(options.capacity ?? MAX_SOCKETS, MAX_SOCKETS);
+    this.#table = mapArena(this.#capacity * SLOT_BYTES);
+    this.#rateArena = mapArena(CLOCK_RATES_BYTES);
+    this.#rates = new Int32Array(this.#rateArena.view());
+    this.#slots = new SlotReader(this.#table.address, this.#capacity);
+  }
+
+  /**
+   * Starts the workers and waits until each serves.
+   * @throws SystemError when memory, descriptors or an engine cannot be had
+   */
+  static async start(options: RelayOptions): Promise<RelayWorkers> {
+    const workers = new RelayWorkers(options);
+    const count = Math.max(1, Math.min(options.threads, MAX_WORKERS));
+    workers.#watch = watchReadable(workers.#main.fd, () => workers.#look());
+    try {
+      await Promise.all(Array.from({ length: count }, (_, index) => workers.#create(index)));
+    } catch (error) {
+      await workers.stop();
+      throw error;
+    }
+    workers.#timer = setInterval(() => workers.#check(), CHECK_INTERVAL);
+    workers.#timer.unref();
+    return workers;
+  }
+
+  // --- sockets ---
+
+  claim(fd: number, family: Family, affinity: number): SocketId | undefined {
+    const id = this.#free.pop() ?? (this.#fresh < this.#capacity ? this.#fresh++ : undefined);
+    if (id === undefined) return undefined;
+    this.#lastIncarnation = (this.#lastIncarnation % 0x7fff_ffff) + 1;
+    const worker = this.#workers[Math.abs(Math.trunc(affinity)) % this.#workers.length]!;
+    const incarnation = this.#lastIncarnation;
+    const entry = { id, incarnation, fd, family, worker, spec: undefined, served: false, sequence: 0, retiring: false };
+    this.#entries.set(id, entry);
+    return id;
+  }
+
+  retire(id: SocketId, closable: () => void): void {
+    const entry = this.#entries.get(id);
+    if (!entry || entry.retiring) throw new Error(`socket ${id} is not open`);
+    entry.retiring = true;
+    this.remove([id]);
+    const retirement = { entry, closable };
+    const { worker } = entry;
+    if (entry.sequence === 0 || worker.thread === undefined) {
+      this.#finish(retirement);
+      return;
+    }
+    worker.retirements.push(retirement);
+    Atomics.store(worker.control, CONTROL.acknowledgementWanted, 1);
+    // Where removal came earlier, the worker may have done it before it knew that we wait.
+    this.#acknowledge(worker);
+  }
+
+  /** See {@link import("../planes/plane.ts").ForwardingPlane.apply}. Sockets that are not open are passed over. */
+  apply(specs: readonly StreamSpec[]): void {
+    const touched = new Set<Worker>();
+    for (const spec of specs) {
+      const entry = this.#entries.get(spec.socket);
+      if (!entry || entry.retiring) continue;
+      entry.spec = spec;
+      entry.served = true;
+      this.#sendSpec(entry, spec);
+      touched.add(entry.worker);
+    }
+    for (const worker of touched) if (worker.thread !== undefined) this.#publish(worker);
+  }
+
+  /** See {@link import("../planes/plane.ts").ForwardingPlane.remove}. */
+  remove(sockets: readonly SocketId[]): void {
+    const touched = new Set<Worker>();
+    for (const id of sockets) {
+      const entry = this.#entries.get(id);
+      if (!entry?.served) continue;
+      entry.served = false;
+      entry.spec = undefined;
+      const { worker } = entry;
+      // Nobody to tell: and after `stop` the memory of its ring may be another's.
+      if (worker.thread === undefined) continue;
+      entry.sequence = nextSequence(worker);
+      this.#record.fill(0);
+      this.#record[RECORD.kind] = COMMAND.remove;
+      this.#record[RECORD.slot] = id;
+      this.#record[RECORD.incarnation] = entry.incarnation;
+      this.#record[RECORD.sequence] = entry.sequence;
+      this.#send(worker);
+      touched.add(worker);
+    }
+    for (const worker of touched) this.#publish(worker);
+  }
+
+  /** Counters of an open socket; all zero when it is not open. */
+  counters(id: SocketId): SlotCounters {
+    const entry = this.#entries.get(id);
+    if (!entry || this.#ended) return NO_COUNTERS;
+    const started = this.#slots.incarnation(id) === entry.incarnation;
+    const counters = started ? this.#slots.counters(id) : NO_COUNTERS;
+    const { spec } = entry;
+    if (!spec) return { ...counters, endpoint: undefined };
+    if (started && this.#slots.applied(id) === entry.sequence) return counters;
+    // The worker has not come to the last spec yet: what it will do is known already.
+    const keeps = started && this.#slots.generation(id) === spec.generation;
+    return keeps ? counters : { ...counters, endpoint: spec.remote, confirmed: false };
+  }
+
+  /** Milliseconds (Unix) of the last packet, 0 = none or not open. */
+  lastPacketAt(id: SocketId): number {
+    const entry = this.#entries.get(id);
+    return entry && !this.#ended && this.#slots.incarnation(id) === entry.incarnation
+      ? this.#slots.lastPacketAt(id)
+      : 0;
+  }
+
+  /** Received over all sockets ever open. */
+  totals(): { readonly packets: number; readonly bytes: number; readonly errors: number } {
+    let { packets, bytes, errors } = this.#closed;
+    for (const { id, incarnation } of this.#entries.values()) {
+      if (this.#ended || this.#slots.incarnation(id) !== incarnation) continue;
+      packets += this.#slots.packetsIn(id);
+      bytes += this.#slots.bytesIn(id);
+      errors += this.#slots.errorsIn(id);
+    }
+    return { packets, bytes, errors };
+  }
+
+  /** Sockets claimed and not yet free again. */
+  get openSockets(): number {
+    return this.#entries.size;
+  }
+
+  status(): readonly WorkerStatus[] {
+    return this.#workers.map((worker) => ({
+      worker: worker.index,
+      alive: worker.thread !== undefined,
+      stuck: worker.stuck,
+      restarts: worker.restarts,
+      packets: worker.totals[CONTROL_DOUBLE.packets]!,
+      turns: worker.totals[CONTROL_DOUBLE.turns]!,
+      naps: worker.totals[CONTROL_DOUBLE.naps]!,
+      gathering: worker.control[CONTROL.gathering]!,
+      lostEvents: worker.lostEvents + worker.control[CONTROL.lostEvents]!,
+    }));
+  }
+
+  /** Resolves when every command given so far has been carried out. */
+  async settled(): Promise<void> {
+    const targets = this.#workers.map((worker) => [worker, worker.sequence] as const);
+    const done = ([worker, sequence]: (typeof targets)[number]) =>
+      worker.thread === undefined ||
+      sequence === 0 ||
+      ((Atomics.load(worker.control, CONTROL.acknowledged) - sequence) | 0) >= 0;
+    while (!targets.every(done)) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+
+  /** Ends all workers. Sockets that are still open may be retired afterwards; all memory reads as zero then. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    clearInterval(this.#timer);
+    clearTimeout(this.#flushTimer);
+    for (const worker of this.#workers) {
+      if (worker.thread === undefined) continue;
+      this.#record.fill(0);
+      this.#record[RECORD.kind] = COMMAND.stop;
+      this.#record[RECORD.sequence] = nextSequence(worker);
+      this.#send(worker);
+      this.#publish(worker);
+    }
+    await Promise.all(this.#workers.map(({ ended }) => ended));
+    this.#watch?.close();
+    for (const worker of this.#workers) {
+      for (const retirement of worker.retirements.splice(0)) this.#finish(retirement);
+      worker.wake.close();
+      worker.arena.release();
+    }
+    this.#ended = true;
+    this.#main.close();
+    this.#table.release();
+    this.#rateArena.release();
+  }
+
+  // --- commands ---
+
+  #sendSpec(entry: Entry, spec: StreamSpec): void {
+    const { worker } = entry;
+    if (worker.thread === undefined) return;
+    entry.sequence = nextSequence(worker);
+    encodeApply(this.#record, this.#recordBytes, spec, {
+      incarnation: entry.incarnation,
+      sequence: entry.sequence,
+      fd: entry.fd,
+      family: entry.family,
+      sink: (id) => {
+        const sink = this.#entries.get(id);
+        return sink && sink.worker === worker && !sink.retiring ? sink.incarnation : 0;
+      },
+      clockRate: (hertz) => this.#clockRate(hertz),
+    });
+    this.#send(worker);
+  }
+
+  #send(worker: Worker): void {
+    if (worker.waiting.length === 0 && worker.writer.add(this.#record)) return;
+    if (worker.waiting.length >= MAX_WAITING_COMMANDS) {
+      // What is lost here is sent again, from the specs, when the worker is started anew.
+      const message = `relay worker ${worker.index} takes no commands: changes to its calls are lost`;
+      this.#options.onTrouble({ worker: worker.index, kind: "commands-lost", message });
+      return;
+    }
+    worker.waiting.push(this.#record.slice());
+  }
+
+  #publish(worker: Worker): void {
+    if (worker.writer.publish()) worker.wake.signal();
+    if (worker.waiting.length > 0) this.#flushTimer ??= setTimeout(() => this.#flush(), 1);
+  }
+
+  #flush(): void {
+    this.#flushTimer = undefined;
+    for (const worker of this.#workers) {
+      let sent = 0;
+      while (sent < worker.waiting.length && worker.writer.add(worker.waiting[sent]!)) sent++;
+      if (worker.waiting.length === 0) continue;
+      worker.waiting.splice(0, sent);
+      this.#publish(worker);
+    }
+  }
+
+  #clockRate(hertz: number): number {
+    const known = this.#rateIndex.get(hertz);
+    if (known !== undefined) return known;
+    const index = this.#rateIndex.size + 1;
+    if (index > MAX_CLOCK_RATES) return 0;
+    this.#rates[index] = hertz;
+    this.#rateIndex.set(hertz, index);
+    return index;
+  }
+
+  // --- what comes back ---
+
+  /** The workers have something for us. True when there is more than one turn should take. */
+  #look(): boolean {
+    this.#main.drain();
+    let more = false;
+    for (const worker of this.#workers) {
+      Atomics.store(worker.control, CONTROL.handUpSignalled, 0);
+      if (worker.reader.drain(REPORTS_PER_TURN, (entry) => this.#report(entry))) more = true;
+      this.#acknowledge(worker);
+    }
+    return more;
+  }
+
+  #report(report: HandUpEntry): void {
+    const entry = this.#entries.get(report.slot);
+    if (entry?.incarnation === report.incarnation && !entry.retiring) this.#options.onReport(report);
+  }
+
+  #acknowledge(worker: Worker): void {
+    if (worker.retirements.length === 0) return;
+    const acknowledged = Atomics.load(worker.control, CONTROL.acknowledged);
+    // In order of their sequence numbers, but for sockets removed long before they were retired.
+    worker.retirements = worker.retirements.filter((retirement) => {
+      if (((acknowledged - retirement.entry.sequence) | 0) < 0) return true;
+      this.#finish(retirement);
+      return false;
+    });
+    if (worker.retirements.length === 0) return;
+    Atomics.store(worker.control, CONTROL.acknowledgementWanted, 1);
+    if (Atomics.load(worker.control, CONTROL.acknowledged) !== acknowledged) this.#acknowledge(worker);
+  }
+
+  /** No thread uses the socket any more. */
+  #finish({ entry, closable }: Retirement): void {
+    if (!this.#ended && this.#slots.incarnation(entry.id) === entry.incarnation) {
+      this.#closed.packets += this.#slots.packetsIn(entry.id);
+      this.#closed.bytes += this.#slots.bytesIn(entry.id);
+      this.#closed.errors += this.#slots.errorsIn(entry.id);
+    }
+    this.#entries.delete(entry.id);
+    closable();
+    this.#free.push(entry.id);
+  }
+
+  // --- threads ---
+
+  async #create(index: number): Promise<void> {
+    const worker: Worker = {
+      index,
+      ...this.#memory(),
+      wake: new EventFd(),
+      thread: undefined,
+      ended: Promise.resolve(),
+      sequence: 0,
+      waiting: [],
+      retirements: [],
+      restarts: 0,
+      heartbeat: 0,
+      silentChecks: 0,
+      stuck: false,
+      lostEvents: 0,
+    };
+    this.#workers[index] = worker;
+    await this.#launch(worker);
+  }
+
+  #memory() {
+    const arena = mapArena(WORKER_BYTES);
+    const control = new Int32Array(arena.view(0, CONTROL_BYTES));
+    return {
+      arena,
+      control,
+      totals: new Float64Array(control.buffer),
+      writer: new CommandWriter(control, new Int32Array(arena.view(COMMANDS_AT, COMMAND_RING_BYTES))),
+      reader: new HandUpReader(control, arena.view(HAND_UP_AT, HAND_UP_RING_BYTES)),
+    };
+  }
+
+  #launch(worker: Worker): Promise<void> {
+    const { index, arena } = worker;
+    const thread = new Worker(threadEntry("src/relay/worker.ts"), { name: `relay-${index}` });
+    worker.thread = thread;
+    let failure = "it ended without a word";
+    const started = new Promise<void>((resolve, reject) => {
+      let ready = false;
+      thread.onmessage = () => {
+        ready = true;
+        resolve();
+      };
+      thread.onerror = (event) => {
+        failure = event.message;
+        event.preventDefault();
+      };
+      worker.ended = new Promise((ended) => {
+        thread.addEventListener("close", () => {
+          worker.thread = undefined;
+          ended();
+          if (!ready) reject(new Error(`relay worker ${index} did not start: ${failure}`));
+          else if (!this.#stopping) this.#died(worker, failure);
+        });
+      });
+    });
+    const region = (at: number, bytes: number) => ({ address: arena.address + at, bytes });
+    thread.postMessage({
+      index,
+      engine: this.engine,
+      table: { address: this.#table.address, bytes: this.#capacity * SLOT_BYTES },
+      clockRates: { address: this.#rateArena.address, bytes: CLOCK_RATES_BYTES },
+      control: region(0, CONTROL_BYTES),
+      commands: region(COMMANDS_AT, COMMAND_RING_BYTES),
+      handUp: region(HAND_UP_AT, HAND_UP_RING_BYTES),
+      wake: worker.wake.fd,
+      main: this.#main.fd,
+      gatherMicroseconds: this.#options.gatherMicroseconds,
+      learnMilliseconds: this.#options.learnMilliseconds ?? 3_000,
+    } satisfies WorkerStart);
+    return started;
+  }
+
+  /** A worker ended unasked: its sockets are nobody's now. Another one takes them over, from the specs in force. */
+  #died(worker: Worker, reason: string): void {
+    const { index } = worker;
+    worker.lostEvents += worker.control[CONTROL.lostEvents]!;
+    worker.reader.drain(Number.POSITIVE_INFINITY, (entry) => this.#report(entry));
+    for (const retirement of worker.retirements.splice(0)) this.#finish(retirement);
+    worker.waiting = [];
+    worker.arena.release();
+    Object.assign(worker, this.#memory());
+    if (worker.restarts === MAX_RESTARTS) {
+      const message = `relay worker ${index} ended (${reason}) for the ${MAX_RESTARTS + 1}th time and is not started again: its calls have no media`;
+      this.#options.onTrouble({ worker: index, kind: "given-up", message });
+      return;
+    }
+    worker.restarts++;
+    const message = `relay worker ${index} ended (${reason}): it is started again and takes its calls back`;
+    this.#options.onTrouble({ worker: index, kind: "died", message });
+    this.#launch(worker).catch((error: Error) => this.#died(worker, error.message));
+    for (const entry of this.#entries.values()) {
+      if (entry.worker === worker && entry.spec) this.#sendSpec(entry, entry.spec);
+    }
+    this.#publish(worker);
+  }
+
+  #check(): void {
+    for (const worker of this.#workers) {
+      if (worker.thread === undefined) continue;
+      const heartbeat = Atomics.load(worker.control, CONTROL.heartbeat);
+      const turned = heartbeat !== worker.heartbeat;
+      worker.heartbeat = heartbeat;
+      worker.silentChecks = turned ? 0 : worker.silentChecks + 1;
+      const stuck = worker.silentChecks >= STUCK_CHECKS;
+      if (stuck === worker.stuck) continue;
+      worker.stuck = stuck;
+      const { index } = worker;
+      this.#options.onTrouble(
+        stuck
+          ? { worker: index, kind: "stuck", message: `relay worker ${index} has not moved for ${STUCK_CHECKS} seconds` }
+          : { worker: index, kind: "recovered", message: `relay worker ${index} works again` },
+      );
+    }
+  }
+}
+
+/** Never 0, which stands for "no command yet". */
+function nextSequence(worker: Worker): number {
+  worker.sequence = (worker.sequence + 1) | 0 || 1;
+  return worker.sequence;
+}
+
+const NO_COUNTERS: SlotCounters = {
+  packetsIn: 0,
+  bytesIn: 0,
+  errorsIn: 0,
+  packetsOut: 0,
+  bytesOut: 0,
+  errorsOut: 0,
+  drops: {
+    "drop-traffic": 0,
+    "invalid-rtp": 0,
+    "strict-source": 0,
+    blackhole: 0,
+    "no-sink": 0,
+    "no-destination": 0,
+    "nat-wait": 0,
+    "feedback-only": 0,
+    oversize: 0,
+    "send-failed": 0,
+    "hand-up-full": 0,
+  },
+  handedUp: 0,
+  lastPacketAt: 0,
+  endpoint: undefined,
+  confirmed: false,
+  ssrc: undefined,
+  payloadType: undefined,
+  highestSequence: 0,
+  lost: 0,
+  duplicates: 0,
+  reordered: 0,
+  lastTimestamp: 0,
+  jitter: 0,
+  tos: undefined,
+};
