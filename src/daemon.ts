@@ -10,12 +10,14 @@ import { Dispatcher } from "./ng/dispatcher.ts";
 import { listenUdp, type UdpListener } from "./ng/transports/udp.ts";
 import { HostLoad } from "./observe/host-load.ts";
 import type { Log } from "./observe/log.ts";
-import { startUserspacePlane, type UserspaceRelay } from "./planes/userspace.ts";
+import { startUserspacePlane, type Userspace } from "./planes/userspace.ts";
 
 /** Timeouts, rates and host load are looked at this often, as the reference does. Milliseconds. */
 const TICK = 1_000;
 /** Bytes of a process-wide instance id: 12 hex digits. */
 const INSTANCE_ID_BYTES = 6;
+
+const RANDOM: Context["random"] = { bytes: (count) => randomBytes(count) };
 
 export interface Daemon {
   /** Ends all calls, closes everything and resolves when the workers are gone. */
@@ -42,10 +44,11 @@ function startRelay(
   settings: Settings,
   log: Log,
   onEvent: Parameters<typeof startUserspacePlane>[0]["onEvent"],
-): Promise<UserspaceRelay> {
+): Promise<Userspace> {
   return startUserspacePlane({
     threads: settings.threads,
     gatherMicroseconds: settings.relay.gatherTime,
+    random: RANDOM,
     onEvent,
     log: (level, message) => log.write(level, "core", undefined, message),
   });
@@ -54,7 +57,7 @@ function startRelay(
 class Driver implements Daemon {
   readonly #log: Log;
   readonly #settings: Settings;
-  readonly #relay: UserspaceRelay;
+  readonly #relay: Userspace;
   readonly #state: CallState;
   readonly #dispatcher: Dispatcher;
   readonly #hostLoad = new HostLoad();
@@ -62,7 +65,7 @@ class Driver implements Daemon {
   #listener: UdpListener | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(settings: Settings, log: Log, relay: UserspaceRelay) {
+  constructor(settings: Settings, log: Log, relay: Userspace) {
     this.#log = log;
     this.#settings = settings;
     this.#relay = relay;
@@ -70,7 +73,7 @@ class Driver implements Daemon {
     this.#state = new CallState({ ...settings.call, instanceId }, Date.now());
     this.#context = {
       now: 0,
-      random: { bytes: (count) => randomBytes(count) },
+      random: RANDOM,
       ports: relay.ports,
       streams: relay.reader,
       load: { cpuPercent: 0, loadAverage: 0, bytesPerSecond: 0 },

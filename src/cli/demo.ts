@@ -149,11 +149,16 @@ function us(milliseconds: number): string {
   return `${Math.round(milliseconds * 1000)} us`;
 }
 
+/** A port below the default range of media ports and below the system's ephemeral ones. */
 async function freePort(): Promise<number> {
-  const socket = await Bun.udpSocket({ hostname: HOST, port: 0 });
-  const { port } = socket;
-  socket.close();
-  return port;
+  for (let port = 22_223; ; port += 10) {
+    try {
+      (await Bun.udpSocket({ hostname: HOST, port })).close();
+      return port;
+    } catch (error) {
+      if (port > 29_000) throw error;
+    }
+  }
 }
 
 function mediaAddress(sdp: unknown): { address: string; port: number } {

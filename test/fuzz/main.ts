@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { FuzzTarget } from "./target.ts";
 
-const TARGETS = ["ng", "sdp", "config", "call"] as const;
+const TARGETS = ["ng", "sdp", "config", "call", "stun", "dtls"] as const;
 const SHOWN_FAILURES = 10;
 
 /** Small, fast and good enough to choose test input: 32 bits of state (mulberry32). */
