@@ -14,6 +14,7 @@ import { type Carrier, PacketRing, PartySockets, type Wire } from "./carrier.ts"
 import { Histogram, type Quantiles } from "./histogram.ts";
 import { machineUsage, processMemory, processUsage, udpReceiveDrops } from "./process-usage.ts";
 import { type Parties, type RelayPorts, StreamFrames, TAG } from "./stream-frames.ts";
+import { C } from "./sys.ts";
 
 export type GeneratorRequest =
   | { do: "open"; parties: Parties; payload: number; wire: Wire | undefined }
@@ -30,6 +31,10 @@ export interface RunOrder {
   readonly seconds: number;
   /** The daemon, or 0. */
   readonly pid: number;
+  /** Processes whose load is meant to be there, so that it is no noise. */
+  readonly companions: readonly number[];
+  /** Sleep that long when nothing is due instead of spinning, microseconds; 0 = spin. Leaves the CPU to others. */
+  readonly rest: number;
 }
 
 export interface RunResult {
@@ -154,11 +159,14 @@ class Generator {
       daemon: order.pid ? processUsage(order.pid) : { tickSeconds: 0, cpuSeconds: 0, waitSeconds: 0 },
       own: process.cpuUsage(),
       machine: machineUsage(),
+      companions: order.companions.reduce((sum, pid) => sum + processUsage(pid).cpuSeconds, 0),
       drops: order.pid ? udpReceiveDrops(order.pid) : 0,
       overruns: this.carrier.overruns(),
       relayed: this.#relayed,
       at: Bun.nanoseconds(),
     });
+    // Without this a sleep ends up to 50 us late.
+    C.prctl(29 /* PR_SET_TIMERSLACK */, 1, 0, 0, 0);
     let before = sample();
     let refused = 0;
     let idle = 0;
@@ -194,7 +202,12 @@ class Generator {
       }
       if (this.carrier.drain(DRAIN_BATCH, this.#arrival) > 0) worked = true;
       now = Bun.nanoseconds();
-      if (!worked && k > warm) idle += now - passStart;
+      if (worked) continue;
+      if (order.rest > 0) {
+        C.usleep(order.rest);
+        now = Bun.nanoseconds();
+      }
+      if (k > warm) idle += now - passStart;
     }
     this.carrier.sweep(this.#arrival);
     const after = sample();
@@ -232,7 +245,7 @@ class Generator {
       cpuTicks: perPacket(after.daemon.tickSeconds - before.daemon.tickSeconds),
       cpuWait: perPacket(after.daemon.waitSeconds - before.daemon.waitSeconds),
       core: cpuSeconds / wall,
-      otherLoad: Math.max(0, (busy - cpuSeconds - ownSeconds) / wall),
+      otherLoad: Math.max(0, (busy - cpuSeconds - ownSeconds - (after.companions - before.companions)) / wall),
       stolen: (after.machine.stolenSeconds - before.machine.stolenSeconds) / wall,
       resident,
       socketDrops: after.drops - before.drops,
