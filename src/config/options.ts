@@ -149,6 +149,7 @@ export const OPTIONS = {
     group: "General",
     doc: "Name shown to peers: STUN SOFTWARE, certificate, `s=`. Other characters become hyphens.",
     defaultText: "sluice-VERSION",
+    status: LATER,
   }),
   codecs: action({ group: "General", doc: "List the supported codecs and end.", status: LATER }),
 
@@ -179,6 +180,7 @@ export const OPTIONS = {
     short: "S",
     group: "Network",
     doc: "Open ports only on the first address of the wanted family: fewer ICE candidates, fewer ports.",
+    status: LATER,
   }),
   "sip-source": flag({
     group: "Network",
@@ -259,13 +261,11 @@ export const OPTIONS = {
     group: "Control",
     doc: "ToS byte of UDP control replies.",
     set: "controltos",
-    status: LATER,
   }),
   "control-pmtu": maybe(oneOf(["want", "dont"]), {
     group: "Control",
     doc: "Path MTU discovery on control sockets.",
     defaultText: "the system's own",
-    status: LATER,
   }),
   "ng-client-timeout": option(natural({ min: 1, unit: "milliseconds" }), 50, {
     group: "Control",
@@ -398,7 +398,7 @@ export const OPTIONS = {
     group: "Logging",
     doc: "Longer messages are broken; 0 = never.",
   }),
-  "log-facility": option(facility, "daemon", { group: "Logging", doc: "Syslog facility of the log." }),
+  "log-facility": option(facility, "daemon", { group: "Logging", doc: "Syslog facility of the log.", status: LATER }),
   "log-facility-cdr": maybe(facility, {
     group: "Logging",
     doc: "Switches on one line per finished call, with this facility.",
@@ -418,9 +418,9 @@ export const OPTIONS = {
   }),
   "log-format": option(oneOf(LOG_FORMATS), "default", {
     group: "Logging",
-    doc: 'How the call is shown: `[CALLID]:`, `[ID="CALLID" …]:`, or one JSON object per line.',
+    doc: 'How the call is shown: `[CALLID]:`, `[ID="CALLID" ...]:`, or one JSON object per line.',
   }),
-  "log-name": option(text, "rtpengine", { group: "Logging", doc: "Syslog ident." }),
+  "log-name": option(text, "rtpengine", { group: "Logging", doc: "Syslog ident.", status: LATER }),
   "log-mark-prefix": option(text, "", { group: "Logging", doc: "Text before addresses and call-ids." }),
   "log-mark-suffix": option(text, "", { group: "Logging", doc: "Text after addresses and call-ids." }),
   "log-srtp-keys": flag({ group: "Logging", doc: "Write SRTP keys to the log.", status: LATER }),

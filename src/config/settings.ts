@@ -218,7 +218,9 @@ class Loader {
     if (read.note !== undefined) this.#say("note", name, read.note);
     if (option.status.state === "ignored") this.#say("note", name, `has no effect: ${option.status.reason}`);
     if (option.status.state === "later" && JSON.stringify(read.value) !== JSON.stringify(option.default)) {
-      this.#say("warning", name, "is accepted but has no effect in this version");
+      // An action cannot be left out silently: the daemon would start instead.
+      if (option.action) this.#say("error", name, "is not available in this version");
+      else this.#say("warning", name, "is accepted but has no effect in this version");
     }
   }
 

@@ -135,6 +135,16 @@ class Maker {
     return this.times(limit, () => String.fromCharCode(this.below(this.chance(0.9) ? 128 : 65_536))).join("");
   }
 
+  /** Mostly a value that the option takes, so that options also meet in configurations that are valid. */
+  valueFor(key: string): string {
+    const known = NAMES.get(key);
+    for (let tries = 0; known && this.chance(0.95) && tries < 30; tries++) {
+      const value = this.chance(0.5) ? String(this.below(70_000)) : this.value();
+      if (optionNamed(known.name).type.read([value]).ok) return value;
+    }
+    return this.value();
+  }
+
   value(): string {
     if (this.chance(0.1)) return this.junk(20);
     if (this.chance(0.2)) {
@@ -166,9 +176,14 @@ class Maker {
     }
   }
 
+  assignment(before: string, between: string): string {
+    const key = this.key();
+    return before + key + between + this.valueFor(key);
+  }
+
   argv(): string[] {
     return this.times(6, () => {
-      switch (this.below(5)) {
+      switch (this.below(20)) {
         case 0:
           return `--${this.key()}`;
         case 1:
@@ -176,14 +191,14 @@ class Maker {
         case 2:
           return this.value();
         default:
-          return `--${this.key()}=${this.value()}`;
+          return this.assignment("--", "=");
       }
     });
   }
 
   conf(): string {
     const line = (): string => {
-      switch (this.below(12)) {
+      switch (this.below(30)) {
         case 0:
           return `[${this.pick(SECTIONS)}]`;
         case 1:
@@ -191,7 +206,7 @@ class Maker {
         case 2:
           return `${this.pick(SECTION_KEYS)} = ${this.value()}`;
         default:
-          return `${this.key()} = ${this.value()}${this.chance(0.1) ? " # comment" : ""}`;
+          return this.assignment("", " = ") + (this.chance(0.1) ? " # comment" : "");
       }
     };
     return `${this.chance(0.9) ? "[rtpengine]\n" : ""}${this.times(10, line).join(this.chance(0.9) ? "\n" : "\r\n")}`;
@@ -212,15 +227,19 @@ class Maker {
     };
     const value = (): string => (this.chance(0.2) ? `[${this.times(3, scalar).join(", ")}]` : scalar());
     const line = (): string => {
-      switch (this.below(12)) {
+      switch (this.below(30)) {
         case 0:
           return `[${this.pick(SECTIONS)}]`;
         case 1:
           return `[[${this.pick(SECTIONS)}]]`;
         case 2:
           return `${this.pick(SECTION_KEYS).replaceAll(" ", "_")} = ${value()}`;
-        default:
+        case 3:
           return `${this.key()} = ${value()}`;
+        default: {
+          const key = this.key();
+          return `${/^[\w-]+$/.test(key) ? key : JSON.stringify(key)} = ${JSON.stringify(this.valueFor(key))}`;
+        }
       }
     };
     return this.times(8, line).join("\n");

@@ -141,6 +141,12 @@ describe("command line", () => {
   });
 });
 
+test("an action that is not there yet does not start the daemon instead", () => {
+  expect(errors(load(["--nftables-start"]))).toEqual([
+    "command line: --nftables-start=true: is not available in this version",
+  ]);
+});
+
 describe("values", () => {
   test.each([
     ["--tos=256", "from 0 to 255\n    write: --tos=184"],
