@@ -19,7 +19,6 @@ import { protocolTowards } from "./profile.ts";
 import { presentCrypto } from "./protection.ts";
 import { isZero, receive, sourceAddress } from "./reception.ts";
 import { answerMux, offerMux } from "./rtcp-mux.ts";
-import type { CallSettings } from "./settings.ts";
 
 export interface Exchange {
   readonly phase: "offer" | "answer";
@@ -165,38 +164,33 @@ function senderAddress({ phase, sender, sdp, directives }: Exchange, out: Outbox
   const answered = phase === "answer" && sender.address !== undefined;
   const chosen = chooseInterface(out.state, sender, answered ? undefined : directives.fromInterface, out);
   if (answered && sender.address && chosen?.addresses.includes(sender.address)) return sender.address;
-  return (
-    chosen &&
-    chooseAddress(sender, chosen, senderFamily(sdp, directives, out.state.settings) ?? sender.address?.family ?? 4, out)
-  );
+  const source = sourceAddress(directives, out.state.settings);
+  const family =
+    (source === undefined ? undefined : familyOf(source)) ??
+    familyOfSdp(sdp, false) ??
+    sender.address?.family ??
+    familyOfSdp(sdp, true);
+  return chosen && chooseAddress(sender, chosen, family ?? 4, out);
 }
 
-function receiverAddress({ receiver, sdp, directives }: Exchange, out: Outbox): InterfaceAddress | undefined {
+/** Towards the receiver: the family asked for, the one it uses, the one it was shown, or the sender's. */
+function receiverAddress({ sender, receiver, directives }: Exchange, out: Outbox): InterfaceAddress | undefined {
   const chosen = chooseInterface(out.state, receiver, directives.toInterface, out);
   const family =
-    directives.addressFamily ??
-    usedFamily(receiver) ??
-    receiver.address?.family ??
-    senderFamily(sdp, directives, out.state.settings) ??
-    4;
+    directives.addressFamily ?? usedFamily(receiver) ?? receiver.address?.family ?? sender.address?.family ?? 4;
   return chosen && chooseAddress(receiver, chosen, family, out);
 }
 
-/** The family of a party's media; a held section's zero address says nothing about it. */
-function senderFamily(sdp: SessionDescription, directives: Directives, settings: CallSettings): Family | undefined {
-  const source = sourceAddress(directives, settings);
-  if (source !== undefined) return familyOf(source);
-  let held: Family | undefined;
-  for (const { connection, port } of sdp.media) {
-    if (!connection || port === 0) continue;
-    if (!isZero(connection.address)) return connection.family;
-    held ??= connection.family;
+/** The family of the media; a zero address means hold and says little about it. */
+function familyOfSdp({ media }: SessionDescription, zero: boolean): Family | undefined {
+  for (const { connection, port } of media) {
+    if (connection && port !== 0 && isZero(connection.address) === zero) return connection.family;
   }
-  return held;
+  return undefined;
 }
 
-function usedFamily(leg: Leg): Family | undefined {
-  for (const { remoteRtp } of leg.sections) {
+function usedFamily({ sections }: Leg): Family | undefined {
+  for (const { remoteRtp } of sections) {
     if (remoteRtp && !isZero(remoteRtp.address)) return remoteRtp.address.includes(":") ? 6 : 4;
   }
   return undefined;
