@@ -325,30 +325,43 @@ export class BufferRing {
     this.#tail = (this.#tail + 1) & 0xffff;
   }
 
+  /** After the ring was closed. */
+  close(): void {
+    this.buffers.release();
+    this.#ring.release();
+  }
+
   publish(): void {
     // The ring's tail lies in the reserved half-word of entry 0.
     this.#halves[7] = this.#tail;
   }
 }
 
-/** Why io_uring is or is not usable here; found by setting one up with everything that the engine uses. */
-export function probeIoUring(): { readonly state: "yes" | "no"; readonly reason: string } {
+export interface IoUringProbe {
+  readonly state: "yes" | "no";
+  /** Whether the wait can gather packets inside the kernel. */
+  readonly gathers: boolean;
+  readonly reason: string;
+}
+
+/** Whether io_uring is usable here; found by setting one up with everything that the engine uses. */
+export function probeIoUring(): IoUringProbe {
   let ring: IoUring | undefined;
   try {
     ring = new IoUring(8, 16);
     ring.provideBuffers(0, 8, 64);
-    return {
-      state: "yes",
-      reason: ring.gathers ? "gathers inside the kernel" : "kernel before 6.12: gathers by sleeping",
-    };
+    const { gathers } = ring;
+    return { state: "yes", gathers, reason: gathers ? "gathers inside the kernel" : "the kernel is older than 6.12" };
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    if (error.errno === EPERM)
-      return { state: "no", reason: "switched off by the sysctl kernel.io_uring_disabled or a seccomp filter" };
-    if (error.errno === ENOSYS) return { state: "no", reason: "not built into this kernel" };
-    if (error.errno === EINVAL) return { state: "no", reason: "the kernel is older than 6.1" };
-    return { state: "no", reason: error.message };
+    return { state: "no", gathers: false, reason: refusals.get(error.errno) ?? error.message };
   } finally {
     ring?.close();
   }
 }
+
+const refusals: ReadonlyMap<number, string> = new Map([
+  [EPERM, "switched off by the sysctl kernel.io_uring_disabled or a seccomp filter"],
+  [ENOSYS, "not built into this kernel"],
+  [EINVAL, "the kernel is older than 6.1"],
+]);

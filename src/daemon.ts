@@ -3,6 +3,8 @@
  * effects it answers with.
  */
 import { randomBytes } from "node:crypto";
+import { SystemError } from "../ffi/system-error.ts";
+import { formatEndpoint } from "./address.ts";
 import { CallState } from "./call/state.ts";
 import { type CallEvent, type CommandReply, type Context, type Effect, transition } from "./call/transition.ts";
 import type { Settings } from "./config/settings.ts";
@@ -11,6 +13,7 @@ import { listenUdp, type UdpListener } from "./ng/transports/udp.ts";
 import { HostLoad } from "./observe/host-load.ts";
 import type { Log } from "./observe/log.ts";
 import { startUserspacePlane, type Userspace } from "./planes/userspace.ts";
+import { chooseEngine } from "./relay/engine-choice.ts";
 
 /** Timeouts, rates and host load are looked at this often, as the reference does. Milliseconds. */
 const TICK = 1_000;
@@ -45,7 +48,10 @@ function startRelay(
   log: Log,
   onEvent: Parameters<typeof startUserspacePlane>[0]["onEvent"],
 ): Promise<Userspace> {
+  const { engine, reason, fallback } = chooseEngine(settings.relay.engine);
+  log.write(fallback ? "warning" : "info", "core", undefined, `Relay engine: ${engine} (${reason})`);
   return startUserspacePlane({
+    engine,
     threads: settings.threads,
     gatherMicroseconds: settings.relay.gatherTime,
     random: RANDOM,
@@ -62,7 +68,7 @@ class Driver implements Daemon {
   readonly #dispatcher: Dispatcher;
   readonly #hostLoad = new HostLoad();
   readonly #context: { -readonly [Key in keyof Context]: Context[Key] };
-  #listener: UdpListener | undefined;
+  readonly #listeners: UdpListener[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(settings: Settings, log: Log, relay: Userspace) {
@@ -88,15 +94,17 @@ class Driver implements Daemon {
   }
 
   listen(): void {
-    const { ng } = this.#settings.listen;
     const tos = this.#settings.values["control-tos"];
     const pmtu = this.#settings.values["control-pmtu"];
-    this.#listener = listenUdp(this.#dispatcher, {
-      listen: ng,
-      tos,
-      ...(pmtu === undefined ? {} : { pmtu }),
-      now: wallClock,
-    });
+    for (const endpoint of this.#settings.listen.ng) {
+      try {
+        const options = { listen: [endpoint], tos, ...(pmtu === undefined ? {} : { pmtu }), now: wallClock };
+        this.#listeners.push(listenUdp(this.#dispatcher, options));
+      } catch (error) {
+        if (endpoint.required || !(error instanceof SystemError)) throw error;
+        this.#log.warning("control", `Not listening on ${formatEndpoint(endpoint)}: ${error.message}`);
+      }
+    }
     this.#timer = setInterval(() => this.#tick(), TICK);
   }
 
@@ -110,7 +118,7 @@ class Driver implements Daemon {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.#listener?.close();
+    for (const listener of this.#listeners) listener.close();
     for (const callId of [...this.#state.calls.keys()]) this.happen({ kind: "terminate", callId });
     await this.#relay.stop();
   }

@@ -2,10 +2,13 @@
  * The executable's entry: picks the subcommand. Without one, rtpengine's own command line is meant: `sluice --interface=eth0
  * --listen-ng=22222` runs the daemon.
  */
-import { check } from "./cli/check.ts";
+import { check as checkConfiguration } from "./cli/check.ts";
 import { demo } from "./cli/demo.ts";
 import { help, printVersion } from "./cli/help.ts";
+import { probeHost } from "./cli/probes.ts";
 import { run } from "./cli/run.ts";
+
+const check = (args: readonly string[]) => checkConfiguration(args, probeHost);
 
 const SUBCOMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   run,

@@ -2,13 +2,17 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { formatEndpoint } from "../address.ts";
 import { commit, version } from "../build-info.ts";
-import { formatFinding } from "../config/finding.ts";
+import { findingLogLine, formatFinding } from "../config/finding.ts";
 import { type Daemon, startDaemon } from "../daemon.ts";
 import type { Log } from "../observe/log.ts";
 import { readConfiguration } from "./arguments.ts";
 import { check } from "./check.ts";
 import { optionsHelp, printVersion } from "./help.ts";
 import { openLog } from "./logging.ts";
+import { probeHost } from "./probes.ts";
+
+/** Longest wait for the last log lines to be read, milliseconds. */
+const LOG_DRAIN_LIMIT = 1_000;
 
 export async function run(args: readonly string[]): Promise<number> {
   const { settings, findings, actions } = await readConfiguration(args);
@@ -17,7 +21,7 @@ export async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (actions.has("version")) return printVersion([]);
-  if (actions.has("config-test")) return check(args);
+  if (actions.has("config-test")) return check(args, probeHost);
   if (!settings) {
     for (const finding of findings) {
       if (finding.severity !== "note") process.stderr.write(`sluice: ${finding.severity}: ${formatFinding(finding)}\n`);
@@ -26,7 +30,8 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 
   const log = openLog(settings.log);
-  for (const finding of findings) log[finding.severity === "note" ? "info" : "warning"]("core", formatFinding(finding));
+  for (const finding of findings)
+    log[finding.severity === "note" ? "info" : "warning"]("core", findingLogLine(finding));
   // Before anything is opened, so that a signal during start-up is not lost.
   const ended = endSignal(log);
   let daemon: Daemon;
@@ -47,7 +52,8 @@ export async function run(args: readonly string[]): Promise<number> {
   await daemon.stop();
   if (settings.pidfile !== undefined) rmSync(settings.pidfile, { force: true });
   log.info("core", "Shutdown complete");
-  log.flush();
+  // A reader of stderr that is stuck must not keep us.
+  await Promise.race([log.drain(), Bun.sleep(LOG_DRAIN_LIMIT)]);
   return 0;
 }
 

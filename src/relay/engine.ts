@@ -25,6 +25,8 @@ export interface RelayEngine {
    * the microseconds waited or asked for.
    */
   gather(packets: number): number;
+  /** Everything sent so far has been taken by the kernel: the table and the buffers may be changed. */
+  settle(): void;
   close(): void;
 }
 
@@ -41,7 +43,19 @@ export interface EngineParts {
   forwarder(buffer: PacketBuffer, sender: PacketSender): Forwarder;
 }
 
+/** Unix time at which this thread's monotonic clock was zero. */
+const origin = performance.timeOrigin;
+
+/**
+ * Unix time in milliseconds, counted on from the start of the thread: a step of the system's clock must neither end
+ * learning early nor make calls look silent.
+ */
+export function wallClock(): number {
+  return origin + performance.now();
+}
+
 /** Wall clock and monotonic clock in milliseconds with fractions, read once per batch. */
 export function startBatch(forwarder: Forwarder): void {
-  forwarder.startBatch(Date.now(), performance.now());
+  const monotonic = performance.now();
+  forwarder.startBatch(origin + monotonic, monotonic);
 }

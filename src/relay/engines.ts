@@ -1,6 +1,7 @@
 /** Every relay engine by name. */
 import type { EngineName, EngineParts, RelayEngine } from "./engine.ts";
 import { EpollEngine } from "./epoll-engine.ts";
+import { IoUringEngine } from "./io-uring-engine.ts";
 
 /** @throws SystemError when the system refuses what the engine needs */
 export function createEngine(name: EngineName, parts: EngineParts): RelayEngine {
@@ -8,6 +9,6 @@ export function createEngine(name: EngineName, parts: EngineParts): RelayEngine 
     case "epoll":
       return new EpollEngine(parts);
     case "io_uring":
-      throw new Error("the io_uring engine is not part of this build");
+      return new IoUringEngine(parts);
   }
 }

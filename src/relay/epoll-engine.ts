@@ -145,6 +145,8 @@ export class EpollEngine implements RelayEngine {
 
   flush(): void {}
 
+  settle(): void {}
+
   gather(packets: number): number {
     const wait = this.#gathering.next(packets, performance.now());
     if (wait > 0) libc.usleep(wait);

@@ -8,7 +8,7 @@ import { nameThread, sharpenTimers } from "../../ffi/thread.ts";
 import { COMMAND, RECORD } from "./command.ts";
 import { CommandReader } from "./command-ring.ts";
 import { applyCommand, removeCommand } from "./configure.ts";
-import type { RelayEngine } from "./engine.ts";
+import { type RelayEngine, wallClock } from "./engine.ts";
 import { createEngine } from "./engines.ts";
 import { Forwarder } from "./forwarder.ts";
 import { HandUpWriter } from "./hand-up-ring.ts";
@@ -91,7 +91,8 @@ class CommandDesk {
   carryOut(commands: CommandReader): boolean {
     let record = commands.next();
     if (!record) return true;
-    const now = Date.now();
+    this.engine.settle();
+    const now = wallClock();
     let last = 0;
     let goOn = true;
     for (; record; record = commands.next()) {
