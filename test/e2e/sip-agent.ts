@@ -103,6 +103,18 @@ export class SipAgent {
     return await this.process.whileRunning(this.messages.first(fits, options.timeoutMs ?? 10_000, what), 250);
   }
 
+  /** The first matching message of each of `calls` calls; retransmissions do not count. */
+  async messagePerCall(match: Parameters<SipAgent["message"]>[0], calls: number): Promise<SipMessage[]> {
+    const first = new Map<string, SipMessage>();
+    await this.message(match, {
+      where: (message) => {
+        if (!first.has(message.callId)) first.set(message.callId, message);
+        return first.size === calls;
+      },
+    });
+    return [...first.values()];
+  }
+
   /**
    * Lets a call's scenario go on from its `<recv request="INFO">`. The cue carries the headers of `like`, because sipp's
    * `[last_*]` keywords refer to it afterwards.
