@@ -50,6 +50,11 @@ export class Outbox {
     this.effects.push({ kind: "log", level, subsystem, context, message });
   }
 
+  /** For what single packets cause. */
+  logLimited(level: LogLevel, context: string, message: string): void {
+    this.effects.push({ kind: "log", level, subsystem: "core", context, message, limited: true });
+  }
+
   /** Schedules these sockets to be closed and keeps what they counted. */
   close(call: Call, set: PortSet): void {
     this.closeStream(call, set.rtp);

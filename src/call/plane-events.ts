@@ -20,16 +20,20 @@ export function handlePlaneEvent(event: PlaneEvent, out: Outbox): void {
       const local = formatEndpoint({ address: stream.socket.address.local, port: stream.socket.port });
       const got = `${formatEndpoint(event.source)} -> ${local}`;
       const expected = `${formatEndpoint(event.expected)} -> ${local}`;
-      out.log("info", context, `Drop due to strict-source attribute; got ${got}, expected ${expected}`);
+      out.logLimited("info", context, `Drop due to strict-source attribute; got ${got}, expected ${expected}`);
       break;
     }
     case "unknown-payload-type": {
       const source = formatEndpoint(event.source);
-      out.log("warning", context, `RTP packet with unknown payload type ${event.payloadType} received from ${source}`);
+      out.logLimited(
+        "warning",
+        context,
+        `RTP packet with unknown payload type ${event.payloadType} received from ${source}`,
+      );
       break;
     }
     case "send-error":
-      out.log("error", context, `Write error on media socket: errno ${event.errno}`);
+      out.logLimited("error", context, `Write error on media socket: errno ${event.errno}`);
       break;
     case "packet":
       // STUN and DTLS have no agent here yet, so no spec asks for them.

@@ -37,6 +37,8 @@ export function statisticsTree(state: CallState, context: Context, control?: Sta
     ...(control ? { controlstatistics: control } : {}),
     interfaces: interfaces(state),
     transcoders: [],
+    poller_threads: [],
+    bufferpools: {},
   };
 }
 

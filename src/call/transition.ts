@@ -67,6 +67,8 @@ export type Effect =
       /** Prefix in brackets: `CALLID`, `CALLID port 30000`, `CALLID/TAG/MEDIA port 30000`; undefined = none. */
       readonly context: string | undefined;
       readonly message: string;
+      /** Caused by single packets: written at most once per 15 s for the same text and context. */
+      readonly limited?: true;
     }
   | { readonly kind: "call-started"; readonly callId: string }
   | { readonly kind: "call-ended"; readonly callId: string; readonly reason: EndReason; readonly cdr: string };
