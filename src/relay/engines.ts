@@ -10,5 +10,7 @@ export function createEngine(name: EngineName, parts: EngineParts): RelayEngine 
       return new EpollEngine(parts);
     case "io_uring":
       return new IoUringEngine(parts);
+    default:
+      throw new Error(`no relay engine is called ${name satisfies never}`);
   }
 }

@@ -31,6 +31,8 @@ export interface RelayOptions {
   readonly capacity?: number;
   /** Length of provisional endpoint learning; 3000 unless told. */
   readonly learnMilliseconds?: number;
+  /** How often workers are looked after; 1000 unless told. */
+  readonly checkMilliseconds?: number;
   /** Packets and events of sockets that are open; the entry is valid during the call only. */
   readonly onReport: (entry: HandUpEntry) => void;
   /** What an operator should know about the workers themselves. */
@@ -102,6 +104,7 @@ interface Worker {
 
 /** Reports taken from one worker per turn of the event loop. */
 const REPORTS_PER_TURN = 256;
+/** Milliseconds. */
 const CHECK_INTERVAL = 1_000;
 /** Checks without a turn of the loop until a worker counts as stuck; idle workers turn once a second. */
 const STUCK_CHECKS = 4;
@@ -162,7 +165,7 @@ export class RelayWorkers implements SocketSlots {
       await workers.stop();
       throw error;
     }
-    workers.#timer = setInterval(() => workers.#check(), CHECK_INTERVAL);
+    workers.#timer = setInterval(() => workers.#check(), options.checkMilliseconds ?? CHECK_INTERVAL);
     workers.#timer.unref();
     return workers;
   }
@@ -541,7 +544,7 @@ export class RelayWorkers implements SocketSlots {
       const { index } = worker;
       this.#options.onTrouble(
         stuck
-          ? { worker: index, kind: "stuck", message: `relay worker ${index} has not moved for ${STUCK_CHECKS} seconds` }
+          ? { worker: index, kind: "stuck", message: `relay worker ${index} does not move: its calls have no media` }
           : { worker: index, kind: "recovered", message: `relay worker ${index} works again` },
       );
     }
