@@ -52,7 +52,11 @@ export interface StreamSpec {
   readonly generation: number;
 }
 
-/** Why packets were not forwarded. Every drop is counted under exactly one of these. */
+/**
+ * Why packets were not forwarded. Every drop is counted under exactly one of these: once per packet, or once per sink that
+ * did not get it; on the socket that received it, `send-failed` on the one it should have left from. So over the sockets of
+ * a call packets in = packets out + drops (+ packets handed up), where each has one sink.
+ */
 export const DROP_REASONS = [
   "drop-traffic",
   "invalid-rtp",
