@@ -203,8 +203,7 @@ export class Leg {
     drop(this.partners, other);
     drop(other.partners, this);
     for (const section of this.sections) {
-      const peer = section.peerIn(other);
-      if (peer) unlink(section, peer);
+      for (let peer = section.peerIn(other); peer; peer = section.peerIn(other)) unlink(section, peer);
     }
   }
 }

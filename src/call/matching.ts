@@ -43,20 +43,20 @@ export function matchOffer(
 /** `sender`: the answerer, or the leg whose offer is answered. Sections that were never offered are left out. */
 export function matchAnswer(sender: Leg, receiver: Leg, sdp: SessionDescription): SectionMatch[] {
   const senders = placesBySender(sender.sections, sdp.media, false);
-  const taken = new Set<number>();
+  const receivers = new Places(receiver.sections);
+  const known = senders.map((place) => {
+    const peer = sender.sections[place]?.peerIn(receiver);
+    return peer && receivers.take(peer.index - 1);
+  });
+  // A section that stands for another one of the answerer is not free, mentioned or not.
+  const free = (section: MediaSection) => section.peerIn(sender) === undefined;
   const matches: SectionMatch[] = [];
   sdp.media.forEach((media, i) => {
-    const section = sender.sections[senders[i]!];
+    const place = senders[i]!;
+    const section = sender.sections[place];
     if (!section) return;
-    const linked = section.peerIn(receiver);
-    let place = linked ? linked.index - 1 : undefined;
-    if (place === undefined) {
-      const byMid = section.mid === undefined ? -1 : receiver.sections.findIndex((each) => each.mid === section.mid);
-      place = byMid >= 0 ? byMid : senders[i]! < receiver.sections.length ? senders[i] : undefined;
-    }
-    if (place === undefined || taken.has(place)) return;
-    taken.add(place);
-    matches.push({ media, sender: senders[i]!, receiver: place });
+    const opposite = known[i] ?? receivers.byMid(section.mid, free) ?? receivers.byPlace(place, free);
+    if (opposite !== undefined) matches.push({ media, sender: place, receiver: opposite });
   });
   return matches;
 }

@@ -61,10 +61,13 @@ export function exchange(work: Exchange, out: Outbox): string | OutOfPorts {
     const to = sectionAt(receiver, match.receiver);
     link(from, to);
     presented[match.receiver] = { section: to, media, sender: from };
+    // A section that is proxied cannot be answered by one that is not, nor the reverse.
+    const mismatch = phase === "answer" && (media.type === "message") !== (to.type === "message");
     if (phase === "offer") prepareForOffer(from, to, media, directives);
-    else prepareForAnswer(from, to, media, directives);
+    else if (!mismatch) prepareForAnswer(from, to, media, directives);
     const formats = presentFormats(from, to, directives, phase, out);
-    if (media.port === 0 || formats === undefined || (phase === "answer" && to.description?.port === 0)) {
+    const refused = phase === "answer" && to.description?.port === 0;
+    if (media.port === 0 || formats === undefined || refused || mismatch) {
       // Emptied lists are not kept: the original text is shown.
       if (formats === undefined) to.presented = [];
       rejectPair(from, to, out);
@@ -112,6 +115,7 @@ function prepareForAnswer(from: MediaSection, to: MediaSection, media: MediaDesc
   // Answers speak the offerer's own protocol unless told otherwise.
   if (transport === "accept" || !media.isRtp) to.protocol = canonicalProtocol(media.protocol);
   else if (transport !== undefined && transport !== "udptl") to.protocol = transport;
+  to.type = media.type;
   to.isRtp = media.isRtp;
   answerMux(from, to, media.rtcpMux);
 }
@@ -149,7 +153,7 @@ function settleLeftOut({ phase, sender, receiver, matches }: Exchange, presented
     presented[place] = { section, media: undefined, sender: undefined };
     const peer = section.peerIn(sender);
     // An answer that is short of a section leaves it open; a section nobody was asked about is off.
-    if (phase === "offer" || !peer || section.rejected || peer.rejected) rejectPair(section, peer, out);
+    if (phase === "offer" || !peer?.ports || !section.ports) rejectPair(section, peer, out);
   }
   if (phase !== "offer" || sender.sections.length === matches.length) return;
   const mentioned = new Set(matches.map((match) => match.sender));

@@ -145,9 +145,12 @@ function rejectedFormats(
   media: MediaDescription | undefined,
   phase: "offer" | "answer",
 ): string {
-  const text = media?.formatText || section.formatText || "0";
-  if (phase === "answer" || !section.isRtp || section.presented.length === 0) return text;
-  return section.presented.map(({ payloadType }) => payloadType).join(" ");
+  const list = section.isRtp ? section.presented.map(({ payloadType }) => payloadType).join(" ") : "";
+  if (phase === "offer" && list !== "") return list;
+  if (media) return media.formatText || "0";
+  const own = section.description;
+  if (own && own.isRtp === section.isRtp && own.formatText !== "") return own.formatText;
+  return list || "0";
 }
 
 function ourConnection(
