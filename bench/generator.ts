@@ -12,7 +12,7 @@
 import { serve } from "./agent.ts";
 import { type Carrier, PacketRing, PartySockets, type Wire } from "./carrier.ts";
 import { Histogram, type Quantiles } from "./histogram.ts";
-import { machineUsage, processMemory, processUsage, udpReceiveDrops } from "./process-usage.ts";
+import { backlogDrops, machineUsage, processMemory, processUsage, udpReceiveDrops } from "./process-usage.ts";
 import { type Parties, type RelayPorts, StreamFrames, TAG } from "./stream-frames.ts";
 import { C } from "./sys.ts";
 
@@ -62,6 +62,8 @@ export interface RunResult {
   readonly resident: number;
   /** Dropped at the daemon's full sockets. */
   readonly socketDrops: number;
+  /** Dropped at the full input queue of a CPU, on either way: this is the machine's doing, not the daemon's. */
+  readonly backlogDrops: number;
   /** How late this generator was against its own schedule, microseconds, and how much of its CPU it needed. */
   readonly lag: Quantiles;
   readonly generatorBusy: number;
@@ -161,6 +163,7 @@ class Generator {
       machine: machineUsage(),
       companions: order.companions.reduce((sum, pid) => sum + processUsage(pid).cpuSeconds, 0),
       drops: order.pid ? udpReceiveDrops(order.pid) : 0,
+      backlog: backlogDrops(),
       overruns: this.carrier.overruns(),
       relayed: this.#relayed,
       at: Bun.nanoseconds(),
@@ -249,6 +252,7 @@ class Generator {
       stolen: (after.machine.stolenSeconds - before.machine.stolenSeconds) / wall,
       resident,
       socketDrops: after.drops - before.drops,
+      backlogDrops: after.backlog - before.backlog,
       lag: this.#lag.summary(),
       generatorBusy: 1 - idle / 1e9 / wall,
       refused,

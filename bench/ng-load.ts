@@ -16,7 +16,7 @@ import {
   ngCookie,
   relayEndpoint,
 } from "./ng-message.ts";
-import { processUsage } from "./process-usage.ts";
+import { machineUsage, processUsage } from "./process-usage.ts";
 import type { RelayPorts } from "./stream-frames.ts";
 import {
   AF_INET,
@@ -81,6 +81,8 @@ export interface NgRunResult {
   readonly core: number;
   /** Part of a CPU that this client needed. */
   readonly clientCore: number;
+  /** Part of a CPU used by neither the daemon nor this process. */
+  readonly otherLoad: number;
 }
 
 const BUFFER = 65536;
@@ -309,6 +311,7 @@ function run(order: NgRunOrder): NgRunResult {
   const sample = () => ({
     daemon: order.pid ? processUsage(order.pid).cpuSeconds : 0,
     own: process.cpuUsage(),
+    busy: machineUsage().busySeconds.reduce((sum, cpuSeconds) => sum + cpuSeconds, 0),
     done,
     resent: loop.resent,
     at: Bun.nanoseconds(),
@@ -391,6 +394,7 @@ function run(order: NgRunOrder): NgRunResult {
     cpu: transactions > 0 ? (cpu / transactions) * 1e6 : 0,
     core: cpu / seconds,
     clientCore: own / seconds,
+    otherLoad: Math.max(0, (after.busy - before.busy - cpu - own) / seconds),
   };
 }
 

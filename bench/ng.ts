@@ -63,21 +63,20 @@ export function printNg(title: string, points: readonly NgPoint[]): void {
   );
 }
 
-/** `around` may surround each run with something else, e.g. media. */
+/** `make` makes one run; it may surround the requests with something else, e.g. media. */
 export async function ngPoint(
   field: Field,
   own: Entrant,
   peer: Entrant,
   outstanding: number,
-  around: (entrant: Entrant, run: () => Promise<NgRun>) => Promise<NgRun> = (_, run) => run(),
+  make: (entrant: Entrant) => Promise<NgRun> = (entrant) => field.quietNg(entrant, { outstanding }),
 ): Promise<NgPoint> {
   const runs = new Map<Entrant, NgRun[]>([
     [own, []],
     [peer, []],
   ]);
   for (let round = 0; round < field.options.rounds; round++)
-    for (const entrant of turns([own, peer], round))
-      runs.get(entrant)!.push(await around(entrant, () => field.ng(entrant, { outstanding })));
+    for (const entrant of turns([own, peer], round)) runs.get(entrant)!.push(await make(entrant));
   const [a, b] = [runs.get(own)!, runs.get(peer)!];
   const firstFailure = [...a, ...b].find((run) => run.firstFailure);
   if (firstFailure) console.log(`  ${firstFailure.contender} failed a request: ${firstFailure.firstFailure}`);

@@ -23,6 +23,8 @@ export interface BenchOptions {
   readonly nice: number;
   /** Highest number of packets lost in a run that still counts as loss-free. */
   readonly tolerate: number;
+  /** Seconds to wait for a quiet machine before a run. */
+  readonly patience: number;
   readonly outstanding: number;
   readonly clients: number;
 }
@@ -42,6 +44,7 @@ export const USAGE = `npm run bench -- relay|ng [options]
   --generator-cpu N    CPU of the load generator (default: the last)
   --nice N             niceness of daemon and generator alike (default -10)
   --tolerate N         packets lost in a run that still counts as loss-free (default 0)
+  --patience N         seconds to wait for a quiet machine before each run (default 20, quick 5)
   --outstanding N      ng: requests under way (default 32)     --clients N   ng: sockets (default 4)
   --sluice PATH        default dist/sluice                     --rtpengine PATH   default /usr/bin/rtpengine
   --self-check         the peer against itself: every ratio should come out as 1.0
@@ -51,7 +54,9 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   const values = new Map<string, string>();
   const switches = new Set(["quick", "self-check"]);
   const known = new Set(
-    ["json parts calls threads rounds seconds payload net daemon-cpus generator-cpu nice tolerate outstanding clients"]
+    [
+      "json parts calls threads rounds seconds payload net daemon-cpus generator-cpu nice tolerate patience outstanding clients",
+    ]
       .join(" ")
       .split(" ")
       .concat("sluice", "rtpengine"),
@@ -100,6 +105,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     generatorCpu: numberOf("generator-cpu", cpus().length - 1),
     nice: numberOf("nice", -10),
     tolerate: numberOf("tolerate", 0),
+    patience: numberOf("patience", quick ? 5 : 20),
     outstanding: numberOf("outstanding", 32),
     clients: numberOf("clients", 4),
   };

@@ -84,3 +84,11 @@ export function udpReceiveDrops(pid: number): number {
     .map((line) => line.split(" "));
   return Number(rows[1]?.[rows[0]?.indexOf("RcvbufErrors") ?? -1] ?? 0);
 }
+
+/** Packets the kernel dropped before any socket or ring saw them, because a CPU's input queue was full; all CPUs. */
+export function backlogDrops(): number {
+  return readFileSync("/proc/net/softnet_stat", "latin1")
+    .trim()
+    .split("\n")
+    .reduce((sum, line) => sum + Number.parseInt(line.split(/\s+/)[1] ?? "0", 16), 0);
+}
