@@ -30,9 +30,13 @@ export class CommandWriter {
     return true;
   }
 
-  /** Hands everything added over. Returns true when the worker sleeps and must be woken. */
-  publish(): boolean {
+  /** Hands everything added over. */
+  publish(): void {
     Atomics.store(this.#control, CONTROL.commandTail, this.#tail);
+  }
+
+  /** After {@link publish}: whether the worker sleeps and must be woken. */
+  readerSleeps(): boolean {
     return Atomics.load(this.#control, CONTROL.sleeping) === 1;
   }
 }

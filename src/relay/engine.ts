@@ -12,7 +12,7 @@ export interface RelayEngine {
   readonly name: EngineName;
   /** Receives from this socket from now on. Returns 0 or the errno. */
   watch(slot: number, fd: number): number;
-  /** When this returns, neither the engine nor the kernel on its behalf touches the descriptor any more. */
+  /** Gives nothing to the forwarder from now on; after {@link settle} nobody touches the descriptor any more. */
   unwatch(slot: number, fd: number): void;
   /**
    * One turn: waits until there is a packet, the wake-up descriptor is signalled or the time is over; receives and forwards
@@ -25,7 +25,10 @@ export interface RelayEngine {
    * the microseconds waited or asked for.
    */
   gather(packets: number): number;
-  /** Everything sent so far has been taken by the kernel: the table and the buffers may be changed. */
+  /**
+   * When this returns, the kernel has taken everything sent so far, so the table may be changed; and neither it nor the
+   * engine uses a descriptor that was unwatched.
+   */
   settle(): void;
   close(): void;
 }

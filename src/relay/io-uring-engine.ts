@@ -71,7 +71,10 @@ const RECEIVE_HEAD =
 const SEND_HEAD = IORING_OP_SEND | (IOSQE_CQE_SKIP_SUCCESS << 8);
 const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
 
-/** How often {@link IoUringEngine.unwatch} looks for the end of a receive, and how long each time, milliseconds. */
+const ARMED = 1;
+const CANCELLED = 2;
+
+/** How often {@link IoUringEngine.settle} looks for the end of a receive, and how long each time, milliseconds. */
 const CANCEL_TRIES = 200;
 const CANCEL_WAIT = 5;
 
@@ -86,12 +89,14 @@ export class IoUringEngine implements RelayEngine {
   readonly #tableAddress: number;
   readonly #forwarder: Forwarder;
   readonly #gathering: Gathering;
-  /** By slot: number of the current watch, and whether its receive is armed. */
+  /** By slot: number of the current watch, and whether its receive is armed or being cancelled. */
   readonly #watch: Int32Array;
   readonly #armed: Uint8Array;
   /** Buffers to give back once the sends that read them have been taken. */
   readonly #used = new Int32Array(BUFFERS);
   #usedCount = 0;
+  /** Receives whose end is still to be seen. */
+  #cancelled = 0;
   #gatherNext = 0;
   #packets = 0;
 
@@ -117,7 +122,7 @@ export class IoUringEngine implements RelayEngine {
   watch(slot: number, fd: number): number {
     this.#watch[slot] = (this.#watch[slot]! + 1) & NUMBER_MASK;
     this.#arm(slot, fd);
-    return this.#ring.enter(0, 0, 0);
+    return 0;
   }
 
   unwatch(slot: number, _fd: number): void {
@@ -125,18 +130,16 @@ export class IoUringEngine implements RelayEngine {
     const number = this.#watch[slot]!;
     // From now on completions of the old receive are nobody's packets.
     this.#watch[slot] = (number + 1) & NUMBER_MASK;
+    if (this.#armed[slot] === 0) return;
+    this.#armed[slot] = CANCELLED;
+    this.#cancelled++;
     const word = this.#ring.nextSubmission();
-    submissions[word + SQE.head] = IORING_OP_ASYNC_CANCEL;
+    submissions[word + SQE.head] = IORING_OP_ASYNC_CANCEL | (IOSQE_CQE_SKIP_SUCCESS << 8);
     submissions[word + SQE.fd] = -1;
     submissions[word + SQE.address] = slot;
     submissions[word + SQE.address + 1] = KIND.receive | number;
     submissions[word + SQE.userData] = slot;
     submissions[word + SQE.userData + 1] = KIND.cancel;
-    for (let tries = 0; this.#armed[slot] !== 0 && tries < CANCEL_TRIES; tries++) {
-      this.#ring.enter(1, CANCEL_WAIT, 0);
-      this.#complete();
-    }
-    this.settle();
   }
 
   turn(timeout: number): number {
@@ -150,11 +153,13 @@ export class IoUringEngine implements RelayEngine {
   }
 
   settle(): void {
-    while (this.#ring.pending > 0) {
-      const failed = this.#ring.enter(0, 0, 0);
-      if (failed !== 0) throw new SystemError("io_uring_enter", failed);
-    }
+    this.flush();
     this.#giveBack();
+    for (let tries = 0; this.#cancelled > 0 && tries < CANCEL_TRIES; tries++) {
+      const failed = this.#ring.enter(this.#cancelled, CANCEL_WAIT, 0);
+      if (failed !== 0) throw new SystemError("io_uring_enter", failed);
+      this.#complete();
+    }
   }
 
   send(slot: number, offset: number, length: number): number {
@@ -244,6 +249,7 @@ export class IoUringEngine implements RelayEngine {
     }
     if (flags & IORING_CQE_F_MORE) return;
     // The receive has ended: cancelled, out of buffers, or in error.
+    if (this.#armed[slot] === CANCELLED) this.#cancelled--;
     this.#armed[slot] = 0;
     if (!current) return;
     const error = result < 0 ? -result : 0;
@@ -266,7 +272,7 @@ export class IoUringEngine implements RelayEngine {
     submissions[word + SQE.messageFlags] = MSG_TRUNC;
     submissions[word + SQE.userData] = slot;
     submissions[word + SQE.userData + 1] = KIND.receive | this.#watch[slot]!;
-    this.#armed[slot] = 1;
+    this.#armed[slot] = ARMED;
   }
 
   #armWake(): void {

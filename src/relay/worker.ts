@@ -101,6 +101,7 @@ class CommandDesk {
       else if (record[RECORD.kind] === COMMAND.remove) this.#remove(record);
       else if (record[RECORD.kind] === COMMAND.stop) goOn = false;
     }
+    this.engine.settle();
     Atomics.store(this.control, CONTROL.acknowledged, last);
     if (Atomics.exchange(this.control, CONTROL.acknowledgementWanted, 0) === 1) this.reports.signal();
     return goOn;

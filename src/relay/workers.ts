@@ -93,6 +93,8 @@ interface Worker {
   sequence: number;
   /** Records that found the ring full. */
   waiting: Int32Array[];
+  /** A wake-up is due at the end of this turn of the event loop. */
+  waking: boolean;
   retirements: Retirement[];
   restarts: number;
   heartbeat: number;
@@ -362,7 +364,15 @@ export class RelayWorkers implements SocketSlots {
   }
 
   #publish(worker: Worker): void {
-    if (worker.writer.publish()) worker.wake.signal();
+    worker.writer.publish();
+    if (!worker.waking) {
+      // One wake-up for all that this turn of the event loop wants: a batch of requests is one for the worker as well.
+      worker.waking = true;
+      queueMicrotask(() => {
+        worker.waking = false;
+        if (worker.writer.readerSleeps()) worker.wake.signal();
+      });
+    }
     if (worker.waiting.length > 0) this.#flushTimer ??= setTimeout(() => this.#flush(), 1);
   }
 
@@ -443,6 +453,7 @@ export class RelayWorkers implements SocketSlots {
       ended: Promise.resolve(),
       sequence: 0,
       waiting: [],
+      waking: false,
       retirements: [],
       restarts: 0,
       heartbeat: 0,
