@@ -1,6 +1,7 @@
 /** The `answer` command. Everything that can refuse it comes before the first change. */
 import { type Call, type Leg, link, type MediaSection, type PortSet, type Stream } from "./call.ts";
 import type { Directives } from "./directives.ts";
+import { closePorts } from "./local-ports.ts";
 import { matchAnswer } from "./matching.ts";
 import { exchange, sectionAt } from "./negotiation.ts";
 import type { Outbox } from "./outbox.ts";
@@ -50,6 +51,8 @@ export function answer(directives: Directives, out: Outbox): CommandReply {
 
   const result = exchange({ phase: "answer", call, sender, receiver, sdp, matches, directives }, out);
   if (typeof result !== "string") return endWithoutPorts(call, result, out);
+  // Claimed for a section that this answer has not brought back.
+  for (const section of sender.sections) if (section.rejected) closePorts(section, out);
   applyCall(call, out);
   return { ok: true, body: { sdp: result } };
 }
