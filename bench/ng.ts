@@ -108,6 +108,7 @@ export async function ngBenchmark(field: Field): Promise<object> {
       contender(programs, options.own, threads),
       contender(programs, "rtpengine", threads),
     ])) as [Entrant, Entrant];
+    await field.warmNg([own, peer]);
     for (const outstanding of options.quick ? [options.outstanding] : [1, options.outstanding])
       points.push(await ngPoint(field, own, peer, outstanding));
     await field.leave();

@@ -335,6 +335,7 @@ async function ngUnderMedia(field: Field): Promise<object> {
     const entrants = await field.enter(pairs(field, [threads]));
     const runs = new Map<Entrant, RelayRun[]>(entrants.map((entrant) => [entrant, []]));
     for (const entrant of entrants) await field.setUp(entrant, calls);
+    await field.warmNg(entrants);
     await field.settle(entrants);
     const { outstanding } = field.options;
     // Media flows before, while and after requests are counted.
