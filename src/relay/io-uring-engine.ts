@@ -65,6 +65,9 @@ const BUFFER_BYTES = (PACKET_AT + MAX_PACKET + 63) & ~63;
 const KIND = { receive: 0, send: 1 << 28, cancel: 2 << 28, wake: 3 << 28 } as const;
 const KIND_MASK = 0x7000_0000;
 const NUMBER_MASK = 0x0fff_ffff;
+/** A send's number: its length, and above that the end of the slot's incarnation, so that a late failure finds its own. */
+const LENGTH_BITS = 14;
+const LENGTH_MASK = (1 << LENGTH_BITS) - 1;
 
 const RECEIVE_HEAD =
   IORING_OP_RECVMSG | (IOSQE_BUFFER_SELECT << 8) | ((IORING_RECV_MULTISHOT | IORING_RECVSEND_POLL_FIRST) << 16);
@@ -74,6 +77,8 @@ const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
 const ARMED = 1;
 const CANCELLED = 2;
 
+/** Looks of {@link IoUringEngine.settle} at what came meanwhile: under load there is always more. */
+const SETTLE_PASSES = 4;
 /** How often {@link IoUringEngine.settle} looks for the end of a receive, and how long each time, milliseconds. */
 const CANCEL_TRIES = 200;
 const CANCEL_WAIT = 5;
@@ -147,19 +152,27 @@ export class IoUringEngine implements RelayEngine {
     if (failed !== 0) throw new SystemError("io_uring_enter", failed);
     this.#gatherNext = 0;
     this.#giveBack();
-    this.#packets = 0;
     this.#complete();
-    return this.#packets;
+    const packets = this.#packets;
+    this.#packets = 0;
+    return packets;
   }
 
   settle(): void {
     this.flush();
     this.#giveBack();
+    // What is to be counted about the sends so far (failures) is in the queue now; what comes with it is forwarded too.
+    for (let pass = 0; pass < SETTLE_PASSES && this.#complete(); pass++) {
+      this.flush();
+      this.#giveBack();
+    }
     for (let tries = 0; this.#cancelled > 0 && tries < CANCEL_TRIES; tries++) {
       const failed = this.#ring.enter(this.#cancelled, CANCEL_WAIT, 0);
       if (failed !== 0) throw new SystemError("io_uring_enter", failed);
       this.#complete();
     }
+    this.flush();
+    this.#giveBack();
   }
 
   send(slot: number, offset: number, length: number): number {
@@ -174,7 +187,8 @@ export class IoUringEngine implements RelayEngine {
     submissions[word + SQE.length] = length;
     submissions[word + SQE.messageFlags] = SEND_FLAGS;
     submissions[word + SQE.userData] = slot;
-    submissions[word + SQE.userData + 1] = KIND.send | length;
+    const incarnation = this.#table[slot * SLOT_WORDS + SLOT.incarnation]!;
+    submissions[word + SQE.userData + 1] = KIND.send | (((incarnation << LENGTH_BITS) | length) & NUMBER_MASK);
     submissions[word + SQE.bufferGroup] = 0;
     submissions[word + SQE.addressLength] = this.#table[slot * SLOT_WORDS + SLOT.destinationLength]!;
     submissions[word + 12] = 0;
@@ -214,12 +228,13 @@ export class IoUringEngine implements RelayEngine {
     this.#usedCount = 0;
   }
 
-  #complete(): void {
+  /** False when there was nothing to do. */
+  #complete(): boolean {
     const ring = this.#ring;
     const { completions } = ring;
     let head = ring.completionHead;
     const tail = ring.completionTail;
-    if (head === tail) return;
+    if (head === tail) return false;
     startBatch(this.#forwarder);
     for (; head !== tail; head = (head + 1) | 0) {
       const at = ring.completionAt(head);
@@ -229,10 +244,17 @@ export class IoUringEngine implements RelayEngine {
       const kind = tag & KIND_MASK;
       if (kind === KIND.receive) this.#received(slot, tag & NUMBER_MASK, result, completions[at + CQE.flags]!);
       else if (kind === KIND.send) {
-        if (result < 0) this.#forwarder.sendFailed(slot, tag & NUMBER_MASK, -result);
+        if (result < 0) this.#sendFailed(slot, tag & NUMBER_MASK, -result);
       } else if (kind === KIND.wake) this.#woken();
     }
     ring.consumed(head);
+    return true;
+  }
+
+  #sendFailed(slot: number, number: number, error: number): void {
+    const incarnation = this.#table[slot * SLOT_WORDS + SLOT.incarnation]!;
+    if ((((incarnation << LENGTH_BITS) ^ number) & NUMBER_MASK & ~LENGTH_MASK) !== 0) return;
+    this.#forwarder.sendFailed(slot, number & LENGTH_MASK, error);
   }
 
   #received(slot: number, number: number, result: number, flags: number): void {

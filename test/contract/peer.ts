@@ -65,6 +65,17 @@ export class Peer {
     return count;
   }
 
+  /** Waits for `expected` packets, at most two seconds; returns how many there were, more than expected included. */
+  async arrivals(expected: number): Promise<number> {
+    const deadline = performance.now() + 2_000;
+    let count = this.discard();
+    while (count < expected && performance.now() < deadline) {
+      await Bun.sleep(1);
+      count += this.discard();
+    }
+    return count;
+  }
+
   /** The next packet. @throws after two seconds without one */
   async receive(): Promise<Received> {
     const deadline = performance.now() + 2_000;
