@@ -116,3 +116,54 @@ export const HAND_UP_RING_BYTES = 1 << 20;
 
 /** Relay workers: more than any host has cores to give. */
 export const MAX_WORKERS = 256;
+
+/** One peer's handshake messages under reassembly, bytes: a certificate chain of RSA-8192 fits, a flood does not. */
+export const MAX_DTLS_HANDSHAKE_BYTES = 24_576;
+
+/** Handshake messages kept ahead of the one expected: the longest flight has five. */
+export const MAX_DTLS_MESSAGES_AHEAD = 8;
+
+/** Records of the next epoch kept until its keys are known: Finished, and what a fast peer sends after it. */
+export const MAX_DTLS_EARLY_RECORDS = 4;
+
+/** Datagrams of one association kept until ICE has validated their path: a ClientHello in pieces from two pairs. */
+export const MAX_DTLS_EARLY_DATAGRAMS = 8;
+
+/** Handshakes at once of one passive association: the peer's, its next attempt, and a stranger's that must not block them. */
+export const MAX_DTLS_HANDSHAKES = 3;
+
+/** RSA key of a peer, bits: larger ones would buy an attacker milliseconds of our time per handshake. */
+export const MAX_DTLS_RSA_BITS = 8_192;
+
+/** Handshakes that one passive association begins: at once, and per second after that. Real peers need one or two. */
+export const DTLS_ASSOCIATION_BURST = 8;
+export const DTLS_ASSOCIATION_RATE = 1;
+
+/** Handshakes that one source address may begin: a gateway that re-establishes all its calls at once, then a busy one. */
+export const DTLS_SOURCE_BURST = 1_000;
+export const DTLS_SOURCE_RATE = 250;
+
+/** Handshakes begun by all peers together: at 0.2 ms each a third of the main thread at most, the rest is signalling. */
+export const DTLS_TOTAL_BURST = 1_000;
+export const DTLS_TOTAL_RATE = 1_500;
+
+/** Cookies sent per second, at 10 us each; a flood beyond that is not worth an answer. */
+export const DTLS_COOKIE_RATE = 10_000;
+
+/** Source addresses with a rate of their own (for IPv6: /64 networks); beyond that the idle ones go, then all share one. */
+export const MAX_DTLS_SOURCES = 16_384;
+
+/** TCP connections of controllers and operators at once, per listener: a cluster of proxies keeps a few dozen open. */
+export const MAX_CONTROL_CONNECTIONS = 1_024;
+
+/** Bytes of something that is no ng message, or of a command line without end, until its connection is closed. */
+export const MAX_UNPARSED = 1_024;
+
+/** Replies that a control connection has not taken, bytes; then it is closed. A list of 10,000 calls has 2 MiB. */
+export const MAX_REPLY_BACKLOG = 16 * 1_048_576;
+
+/** Body of an HTTP request, bytes: an ng message with its cookie. */
+export const MAX_HTTP_BODY = 131_072;
+
+/** Calls in one answer of the HTTP API; more are had page by page. */
+export const MAX_LISTED_SESSIONS = 10_000;
