@@ -83,6 +83,7 @@ class Driver implements Daemon {
       ports: relay.ports,
       streams: relay.reader,
       load: { cpuPercent: 0, loadAverage: 0, bytesPerSecond: 0 },
+      records: log.channelEnabled("cdr"),
     };
     this.#dispatcher = new Dispatcher({
       execute: (directives, peer) => this.#command(directives, peer),
@@ -111,6 +112,7 @@ class Driver implements Daemon {
   /** Lets the event happen to the calls and carries out what follows from it. */
   happen(event: CallEvent): CommandReply | undefined {
     this.#context.now = wallClock();
+    this.#context.finalStats = this.#log.enabled("info", "core");
     const { reply, effects } = transition(this.#state, event, this.#context);
     for (const effect of effects) this.#carryOut(effect);
     return reply;

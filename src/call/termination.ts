@@ -10,8 +10,8 @@ import type { EndReason } from "./transition.ts";
 /** Ends a call: final counters into log, record and totals, then all sockets are closed. */
 export function endCall(call: Call, reason: EndReason, out: Outbox): void {
   const { state, context } = out;
-  logFinalStats(call, out);
-  const cdr = cdrLine(call, reason, context);
+  if (context.finalStats !== false) logFinalStats(call, out);
+  const cdr = context.records === false ? "" : cdrLine(call, reason, context);
   countDirections(call, out);
   discardCall(call, out);
   const { ended } = state;

@@ -42,6 +42,9 @@ export interface Context {
   readonly random: { bytes(count: number): Uint8Array };
   readonly ports: PortSource;
   readonly streams: StreamReader;
+  /** What nobody reads need not be written: false leaves out the call's final log block, or its record. Default true. */
+  readonly finalStats?: boolean;
+  readonly records?: boolean;
   /** Load of the host as the limits see it; read once a second by the driver. */
   readonly load: { readonly cpuPercent: number; readonly loadAverage: number; readonly bytesPerSecond: number };
 }
