@@ -62,6 +62,9 @@ export const MAX_SOCKETS = 131_072;
 /** Receivers of one socket's packets: one per branch of a fork, subscribers later. */
 export const MAX_SINKS = 8;
 
+/** Sources of one socket that ICE has validated: a peer's interfaces and address families, before and after it moves. */
+export const MAX_VALIDATED_SOURCES = 8;
+
 /** Largest media datagram relayed, bytes: jumbo frames pass, larger ones are counted as errors. */
 export const MAX_PACKET = 9_216;
 

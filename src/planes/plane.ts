@@ -7,6 +7,7 @@
  */
 import type { Endpoint } from "../address.ts";
 import type { LearningMode } from "../call/directives.ts";
+import type { SrtpKeys } from "../media/srtp/suites.ts";
 
 /** Slot of a local media socket; stable while the socket is open, reused afterwards. */
 export type SocketId = number;
@@ -50,6 +51,21 @@ export interface StreamSpec {
   readonly rtcpSinks: readonly SocketId[];
   /** Changes with every signalling message: learning starts again (3 s window), confirmation is lost. */
   readonly generation: number;
+  /**
+   * SRTP of what arrives on this socket: nothing that does not authenticate has any effect. Undefined = packets are taken as
+   * they come. Roll-over counters and replay state live as long as the same keys are applied.
+   */
+  readonly decrypt?: SrtpKeys | undefined;
+  /** SRTP of what leaves from this socket; undefined = packets leave as they are. */
+  readonly encrypt?: SrtpKeys | undefined;
+  /**
+   * ICE: sources whose checks were answered; packets from elsewhere are no media. Empty = none so far, undefined = no ICE. At
+   * most MAX_VALIDATED_SOURCES count, the first ones. The destination is `remote`; it follows media from another validated
+   * source, at most once per 3 s.
+   */
+  readonly validated?: readonly Endpoint[] | undefined;
+  /** Encryption was agreed, keys are still to come: media of a direction without keys is dropped instead of relayed in clear. */
+  readonly awaitingKeys?: boolean | undefined;
 }
 
 /**
@@ -69,6 +85,10 @@ export const DROP_REASONS = [
   "oversize",
   "send-failed",
   "hand-up-full",
+  "srtp-authentication",
+  "srtp-replay",
+  "awaiting-keys",
+  "not-validated",
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 

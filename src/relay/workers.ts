@@ -11,7 +11,7 @@ import { type Watch, watchReadable } from "../../ffi/reactor.ts";
 import { threadEntry } from "../../ffi/thread.ts";
 import type { Family } from "../address.ts";
 import { HAND_UP_RING_BYTES, MAX_SOCKETS, MAX_WAITING_COMMANDS, MAX_WORKERS } from "../limits.ts";
-import type { SocketId, StreamSpec } from "../planes/plane.ts";
+import { DROP_REASONS, type DropReason, type SocketId, type StreamSpec } from "../planes/plane.ts";
 import { COMMAND, encodeApply, RECORD } from "./command.ts";
 import { COMMAND_RING_BYTES, CommandWriter } from "./command-ring.ts";
 import type { EngineName } from "./engine.ts";
@@ -575,19 +575,7 @@ const NO_COUNTERS: SlotCounters = {
   packetsOut: 0,
   bytesOut: 0,
   errorsOut: 0,
-  drops: {
-    "drop-traffic": 0,
-    "invalid-rtp": 0,
-    "strict-source": 0,
-    blackhole: 0,
-    "no-sink": 0,
-    "no-destination": 0,
-    "nat-wait": 0,
-    "feedback-only": 0,
-    oversize: 0,
-    "send-failed": 0,
-    "hand-up-full": 0,
-  },
+  drops: Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<DropReason, number>,
   handedUp: 0,
   lastPacketAt: 0,
   endpoint: undefined,
