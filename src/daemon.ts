@@ -12,6 +12,7 @@ import { Dispatcher } from "./ng/dispatcher.ts";
 import { listenUdp, type UdpListener } from "./ng/transports/udp.ts";
 import { HostLoad } from "./observe/host-load.ts";
 import type { Log } from "./observe/log.ts";
+import { Operations } from "./operations.ts";
 import { startUserspacePlane, type Userspace } from "./planes/userspace.ts";
 import { chooseEngine } from "./relay/engine-choice.ts";
 
@@ -66,6 +67,7 @@ class Driver implements Daemon {
   readonly #relay: Userspace;
   readonly #state: CallState;
   readonly #dispatcher: Dispatcher;
+  readonly #operations: Operations;
   readonly #hostLoad = new HostLoad();
   readonly #context: { -readonly [Key in keyof Context]: Context[Key] };
   readonly #listeners: UdpListener[] = [];
@@ -91,6 +93,21 @@ class Driver implements Daemon {
       log: (level, subsystem, context, message) => log.write(level, subsystem, context, message),
       enabled: (level, subsystem) => log.enabled(level, subsystem),
       monotonic: () => performance.now(),
+      controlLine: (line) => this.#operations.runLine(line),
+      measured: (command, seconds) => this.#operations.measured(command, seconds),
+    });
+    this.#operations = new Operations({
+      settings,
+      log,
+      state: this.#state,
+      context: () => {
+        this.#context.now = wallClock();
+        return this.#context;
+      },
+      happen: (event) => void this.happen(event),
+      dispatcher: this.#dispatcher,
+      relay,
+      now: wallClock,
     });
   }
 
@@ -106,6 +123,7 @@ class Driver implements Daemon {
         this.#log.warning("control", `Not listening on ${formatEndpoint(endpoint)}: ${error.message}`);
       }
     }
+    this.#operations.listen();
     this.#timer = setInterval(() => this.#tick(), TICK);
   }
 
@@ -121,11 +139,14 @@ class Driver implements Daemon {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     for (const listener of this.#listeners) listener.close();
+    await this.#operations.close();
     for (const callId of [...this.#state.calls.keys()]) this.happen({ kind: "terminate", callId });
     await this.#relay.stop();
   }
 
   #command(directives: Extract<CallEvent, { kind: "command" }>["directives"], peer: string): CommandReply {
+    const own = this.#operations.console.intercept(directives);
+    if (own) return own;
     return this.happen({ kind: "command", directives, peer }) ?? { ok: false, reason: "Unrecognized command" };
   }
 
@@ -145,6 +166,7 @@ class Driver implements Daemon {
         this.#relay.plane.apply(effect.specs);
         break;
       case "close":
+        this.#operations.console.closing(effect.sockets);
         this.#relay.plane.remove(effect.sockets.map(({ id }) => id));
         this.#relay.ports.release(effect.sockets);
         break;

@@ -101,6 +101,17 @@ const seconds = integer({ unit: "seconds", example: 60 });
 const natural = (range: { min?: number; max?: number; unit?: string; example?: number } = {}) =>
   integer({ min: 0, ...range });
 
+/** An empty one would protect nothing. */
+const token: ValueType<string> = {
+  ...string("TOKEN", "text without spaces"),
+  read: (texts) => {
+    const value = texts.at(-1) ?? "";
+    return /^[\x21-\x7e]+$/.test(value)
+      ? { ok: true, value }
+      : { ok: false, reason: "must be letters, digits and signs without spaces, at least one" };
+  },
+};
+
 const LEGACY_PROTOCOL = "the rtpproxy protocol is not spoken: use listen-ng and the proxy's rtpengine module";
 const OWN_ENGINE = "the relay engine sizes this itself; see relay-engine and gather-time";
 const NO_LEGACY_FIREWALL = "legacy firewall modes are not supported; rules are kept with nftables";
@@ -202,13 +213,11 @@ export const OPTIONS = {
     short: "N",
     group: "Control",
     doc: "TCP address of the ng control protocol.",
-    status: LATER,
   }),
   "listen-cli": option(listen("127.0.0.1:9900"), [], {
     short: "c",
     group: "Control",
     doc: "TCP address of the operator's command line.",
-    status: LATER,
   }),
   "listen-http": option(listen("127.0.0.1:9101"), [], {
     aliases: [
@@ -220,15 +229,21 @@ export const OPTIONS = {
     ],
     group: "Control",
     doc: "HTTP and WebSocket address: ng, `/metrics`, `/health`.",
-    status: LATER,
   }),
   "listen-https": option(listen("127.0.0.1:9102"), [], {
     group: "Control",
     doc: "The same with TLS; needs https-cert.",
-    status: LATER,
   }),
-  "https-cert": maybe(path, { group: "Control", doc: "Certificate of listen-https, PEM.", status: LATER }),
-  "https-key": maybe(path, { group: "Control", doc: "Its key, PEM; may be in the certificate file.", status: LATER }),
+  "https-cert": maybe(path, { group: "Control", doc: "Certificate of listen-https, PEM." }),
+  "https-key": maybe(path, { group: "Control", doc: "Its key, PEM; may be in the certificate file." }),
+  "https-client-ca": maybe(path, {
+    group: "Control",
+    doc: "Authorities, PEM: clients of listen-https must show a certificate of one of them.",
+  }),
+  "http-token": maybe(token, {
+    group: "Control",
+    doc: "Clients of listen-http and listen-https must send `Authorization: Bearer TOKEN`; health paths and /ping need none.",
+  }),
   "http-threads": option(natural(), 0, {
     group: "Control",
     doc: "Threads for HTTP.",
@@ -242,7 +257,6 @@ export const OPTIONS = {
   "http-idle-timeout": option(natural({ unit: "seconds" }), 0, {
     group: "Control",
     doc: "Idle time after which an HTTP connection is closed; 0 = the server's own default.",
-    status: LATER,
   }),
   "janus-secret": maybe(text, { group: "Control", doc: "Secret of the Janus video room interface.", status: LATER }),
   "listen-udp": option(listen("127.0.0.1:22222"), [], {

@@ -48,6 +48,15 @@ export interface Settings {
     readonly http: readonly ListenEndpoint[];
     readonly https: readonly ListenEndpoint[];
   };
+  readonly http: {
+    /** Wanted of every client; undefined: none. */
+    readonly token: string | undefined;
+    readonly cert: string | undefined;
+    readonly key: string | undefined;
+    readonly clientCa: string | undefined;
+    /** Seconds; 0 = the server's own. */
+    readonly idleTimeout: number;
+  };
   /** Threads that relay media, at least 1. */
   readonly threads: number;
   readonly relay: {
@@ -282,6 +291,13 @@ class Loader {
         softwareId,
       },
       listen,
+      http: {
+        token: value("http-token") || undefined,
+        cert: value("https-cert"),
+        key: value("https-key"),
+        clientCa: value("https-client-ca"),
+        idleTimeout: value("http-idle-timeout"),
+      },
       threads,
       relay: { engine: value("relay-engine"), gatherTime: value("gather-time") },
       kernel: {
@@ -568,7 +584,7 @@ const formatHostPort = ({ host, port }: HostPort): string =>
 
 /** Findings are shown and logged. */
 function withoutSecrets(name: OptionName, text: string): string {
-  if (/pass|secret/.test(name)) return "***";
+  if (/pass|secret|token/.test(name)) return "***";
   return name.startsWith("redis") ? text.replace(/^.*@/s, "***@") : text;
 }
 

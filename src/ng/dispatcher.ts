@@ -31,6 +31,10 @@ export interface DispatcherOptions {
   /** Milliseconds with fraction, never going back: for processing times only. */
   monotonic(): number;
   readonly cookies?: CookieCache;
+  /** Carries out a line of the operator's command language: command `cli`. Byte strings. */
+  controlLine?(line: string): string;
+  /** A command was carried out, also when it failed. */
+  measured?(command: string, seconds: number): void;
 }
 
 const NO_TEMPLATES: ReadonlyMap<string, string> = new Map();
@@ -133,6 +137,7 @@ export class Dispatcher {
     const answer = this.#run(command, body.dict, controller, peer, context);
     const seconds = (this.#options.monotonic() - started) / 1_000;
     controller.count(command, seconds);
+    this.#options.measured?.(command.name, seconds);
     this.#log("info", context, () => {
       const elapsed = seconds.toFixed(6);
       return `Replying to '${command.name}' from ${formatEndpoint(peer)} (elapsed time ${elapsed} sec)`;
@@ -167,6 +172,7 @@ export class Dispatcher {
         note: (notes) => this.#note(notes, controller, peer, context),
         execute: (directives) => this.#options.execute(directives, formatEndpoint(peer)),
         controlStatistics: () => this.controlStatistics(),
+        ...(this.#options.controlLine && { controlLine: this.#options.controlLine }),
       });
     } catch (error) {
       // A defect of ours must neither end the process nor leave the client without an answer.

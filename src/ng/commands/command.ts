@@ -16,6 +16,8 @@ export interface CommandRequest {
   /** Hands the request to the call core. */
   execute(directives: Directives): CommandReply;
   controlStatistics(): NgReplyDict;
+  /** Absent where there is no operator's command line. */
+  readonly controlLine?: (line: string) => string;
 }
 
 /** What goes into the reply besides `result`. */

@@ -1,4 +1,5 @@
 import { answer } from "./answer.ts";
+import { cli } from "./cli.ts";
 import type { Command } from "./command.ts";
 import { deleteCall } from "./delete.ts";
 import { list } from "./list.ts";
@@ -16,4 +17,5 @@ export const HANDLERS: ReadonlyMap<string, Command> = new Map([
   ["query", query],
   ["list", list],
   ["statistics", statistics],
+  ["cli", cli],
 ]);

@@ -46,7 +46,7 @@ const ROWS: readonly Row[] = [
   ["inject start", "InjStart", "later", "mix another party's audio into a leg"],
   ["inject stop", "InjStop", "later", "end that"],
   ["connect", "Conn", "later", "connect two existing parties directly"],
-  ["cli", "CLI", "later", "run a line of the command-line interface", "CLI"],
+  ["cli", "CLI", "honoured", "run a line of the command-line interface", "CLI"],
   ["transform", "Trnsfm", "later", "stand-alone transcoding endpoints"],
   ["create", "Create", "later", "make an offer of our own"],
   ["create answer", "CrtAnsw", "later", "the answer to it"],

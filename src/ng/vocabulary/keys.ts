@@ -208,7 +208,7 @@ export function keyEntries(readers: FlagReaders): readonly KeyEntry[] {
       status: "later",
     }),
     elsewhere("limit", "integer", "most call IDs to list; default 32", ["list"]),
-    later("body", "string", "line for `cli`"),
+    elsewhere("body", "string", "line for `cli`", ["cli"]),
 
     // Media path
     key("direction", "list", "interfaces towards the sender and towards the receiver", interfaces),

@@ -1,0 +1,26 @@
+/** Who may use the HTTP listener: a bearer token (RFC 6750), checked without telling how much of it was right. */
+import { createHash, timingSafeEqual } from "node:crypto";
+
+/** Paths that tell nothing but "alive": load balancers and probes carry no token. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(["/ping", "/health/live", "/health/ready"]);
+
+export interface Access {
+  /** True when the request may go on. */
+  admits(method: string, path: string, authorization: string | undefined): boolean;
+}
+
+/** Without a token everybody is admitted. */
+export function accessByToken(token: string | undefined): Access {
+  if (token === undefined) return { admits: () => true };
+  const expected = digest(token);
+  return {
+    admits(method, path, authorization) {
+      if (method === "OPTIONS" || OPEN_PATHS.has(path)) return true;
+      const given = /^bearer +(.+?) *$/i.exec(authorization ?? "")?.[1];
+      return given !== undefined && timingSafeEqual(digest(given), expected);
+    },
+  };
+}
+
+/** Equal lengths, whatever was sent. */
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
