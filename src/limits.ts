@@ -139,8 +139,8 @@ export const MAX_DTLS_HANDSHAKES = 3;
 export const MAX_DTLS_RSA_BITS = 8_192;
 
 /** Handshakes that one passive association begins: at once, and per second after that. Real peers need one or two. */
-export const DTLS_ASSOCIATION_BURST = 8;
-export const DTLS_ASSOCIATION_RATE = 1;
+export const DTLS_ASSOCIATION_BURST = 16;
+export const DTLS_ASSOCIATION_RATE = 4;
 
 /** Handshakes that one source address may begin: a gateway that re-establishes all its calls at once, then a busy one. */
 export const DTLS_SOURCE_BURST = 1_000;

@@ -1,0 +1,4 @@
+/** Where random bytes come from: the system's source in service, a seeded one in tests. */
+export interface RandomSource {
+  bytes(count: number): Uint8Array;
+}
