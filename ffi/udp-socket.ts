@@ -2,7 +2,7 @@
  * UDP sockets of our own: bound, never connected, never with IP_RECVERR, so that what happens to one peer (an ICMP error)
  * is invisible to the others. Sockets are non-blocking and not inherited.
  *
- * Memory: one arena for socket addresses and option values, for the life of the thread. Descriptors belong to the caller.
+ * Memory: one arena for socket addresses and option values and one for a datagram to send, for the life of the thread. Descriptors belong to the caller.
  */
 import { type Endpoint, familyOf, formatEndpoint } from "../src/address.ts";
 import {
@@ -21,6 +21,8 @@ import {
   IPV6_TCLASS,
   IPV6_V6ONLY,
   libc,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
   PMTUDISC_DONT,
   PMTUDISC_WANT,
   SO_RCVBUF,
@@ -58,6 +60,16 @@ interface Scratch {
   readonly words: Int32Array;
 }
 let cached: Scratch | undefined;
+/** Payload of {@link sendDatagram}; STUN and DTLS stay below. */
+const MAX_DATAGRAM = 65_536;
+let outgoing: { readonly arena: Arena; readonly bytes: Uint8Array } | undefined;
+
+function datagram(): { readonly arena: Arena; readonly bytes: Uint8Array } {
+  if (outgoing) return outgoing;
+  const arena = mapArena(MAX_DATAGRAM);
+  outgoing = { arena, bytes: new Uint8Array(arena.view()) };
+  return outgoing;
+}
 
 function scratch(): Scratch {
   if (cached) return cached;
@@ -141,6 +153,21 @@ export function localEndpoint(fd: number): Endpoint | undefined {
   words[LENGTH_AT >> 2] = SOCKADDR_SPACE;
   if (libc.getsockname(fd, arena.address, arena.address + LENGTH_AT) < 0) return undefined;
   return decodeSockaddr(bytes, 0);
+}
+
+/**
+ * Sends one datagram without waiting. Returns 0 or the errno: EAFNOSUPPORT when the destination is no address.
+ * The bytes are copied; sizes beyond a datagram's are the system's to refuse.
+ */
+export function sendDatagram(fd: number, to: Endpoint, data: Uint8Array): number {
+  const { arena, bytes } = scratch();
+  const length = encodeSockaddr(bytes, 0, to);
+  if (length === 0) return EAFNOSUPPORT;
+  if (data.length === 0 || data.length > MAX_DATAGRAM) return EINVAL;
+  const payload = datagram();
+  payload.bytes.set(data);
+  const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  return libc.sendto(fd, payload.arena.address, data.length, flags, arena.address, length) < 0 ? errno() : 0;
 }
 
 export function closeSocket(fd: number): void {

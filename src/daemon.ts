@@ -140,7 +140,9 @@ class Driver implements Daemon {
     clearInterval(this.#timer);
     for (const listener of this.#listeners) listener.close();
     await this.#operations.close();
-    for (const callId of [...this.#state.calls.keys()]) this.happen({ kind: "terminate", callId });
+    for (const callId of [...this.#state.calls.keys()]) {
+      this.happen({ kind: "terminate", callId, reason: "shutdown" });
+    }
     await this.#relay.stop();
   }
 
@@ -171,7 +173,8 @@ class Driver implements Daemon {
         this.#relay.ports.release(effect.sockets);
         break;
       case "log":
-        this.#log.write(effect.level, effect.subsystem, effect.context, effect.message);
+        if (effect.limited) this.#log.limited(effect.level, effect.subsystem, effect.context, effect.message);
+        else this.#log.write(effect.level, effect.subsystem, effect.context, effect.message);
         break;
       case "call-started":
         break;

@@ -57,12 +57,13 @@ export function answer(directives: Directives, out: Outbox): CommandReply {
   return { ok: true, body: { sdp: result } };
 }
 
-/** The answer decides: both parties talk to each other and to nobody else. Other branches stay until deleted. */
+/**
+ * The answer decides: both parties talk to each other and to nobody else. What other branches still send the offerer
+ * hears until they are deleted: one of them may be the next to play early media.
+ */
 function decideFork(sender: Leg, receiver: Leg): void {
-  for (const leg of [sender, receiver]) {
-    const other = leg === sender ? receiver : sender;
-    for (const partner of [...leg.partners]) if (partner !== other) leg.dissociate(partner);
-  }
+  for (const partner of [...sender.partners]) if (partner !== receiver) sender.dissociate(partner);
+  for (const partner of [...receiver.partners]) if (partner !== sender) receiver.decideAgainst(partner);
   sender.associate(receiver);
 }
 

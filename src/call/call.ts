@@ -200,6 +200,14 @@ export class Leg {
 
   /** Ends offer/answer with `other`: no media between the two any more. */
   dissociate(other: Leg): void {
+    this.decideAgainst(other);
+    for (const section of other.sections) {
+      for (let peer = section.peerIn(this); peer; peer = section.peerIn(this)) unlink(section, peer);
+    }
+  }
+
+  /** Ends offer/answer with `other`, which gets no more media from this leg but is still heard. */
+  decideAgainst(other: Leg): void {
     drop(this.partners, other);
     drop(other.partners, this);
     for (const section of this.sections) {
@@ -210,27 +218,23 @@ export class Leg {
 
 /** Media of both sections flows to the other. */
 export function link(a: MediaSection, b: MediaSection): void {
-  if (a.peerIn(b.leg) === b) return;
-  for (const [source, sink] of [
-    [a, b],
-    [b, a],
-  ] as const) {
-    const subscription: Subscription = { source, sink, kind: "offer/answer" };
-    source.sinks.push(subscription);
-    sink.sources.push(subscription);
-  }
+  linkOneWay(a, b);
+  linkOneWay(b, a);
 }
 
-function unlink(a: MediaSection, b: MediaSection): void {
-  for (const [source, sink] of [
-    [a, b],
-    [b, a],
-  ] as const) {
-    const subscription = source.sinks.find((each) => each.sink === sink && each.kind === "offer/answer");
-    if (!subscription) continue;
-    drop(source.sinks, subscription);
-    drop(sink.sources, subscription);
-  }
+function linkOneWay(source: MediaSection, sink: MediaSection): void {
+  if (source.peerIn(sink.leg) === sink) return;
+  const subscription: Subscription = { source, sink, kind: "offer/answer" };
+  source.sinks.push(subscription);
+  sink.sources.push(subscription);
+}
+
+/** No more media of `source` for `sink`. */
+function unlink(source: MediaSection, sink: MediaSection): void {
+  const subscription = source.sinks.find((each) => each.sink === sink && each.kind === "offer/answer");
+  if (!subscription) return;
+  drop(source.sinks, subscription);
+  drop(sink.sources, subscription);
 }
 
 export class Call {

@@ -70,9 +70,8 @@ export class LocalPorts {
         "error",
         this.call.id,
         `Failed to get ${count} consecutive ports on interface ${address.interface} for media relay ` +
-          `(last error: ${result.message})`,
+          `(${portFailureText(result, address)})`,
       );
-      this.out.log("error", this.call.id, `Error allocating media ports: ${portFailureText(result, address)}`);
       return undefined;
     }
     const [rtp, rtcp] = result;
@@ -124,26 +123,26 @@ function samePeer(a: Endpoint, b: Endpoint): boolean {
   return a.address === b.address || isZero(a.address) || isZero(b.address);
 }
 
-/** The reply's literal text is the same for every failure; this one tells them apart. */
-export function portFailureText(failure: PortFailure, address: InterfaceAddress): string {
+/** Why there was no port, as one sentence: the reply's literal text is the same for every failure. */
+export function portFailureText({ kind, message }: PortFailure, address: InterfaceAddress): string {
   const where = `${address.local} (interface ${address.interface})`;
   const range = `${address.portMin}-${address.portMax}`;
-  switch (failure.kind) {
+  switch (kind) {
     case "exhausted":
-      return `all ports ${range} of ${where} are in use (${failure.message})`;
+      return `no port of ${range} is left on ${where}: ${message}`;
     case "EADDRNOTAVAIL":
-      return `the address ${where} does not exist on this host (EADDRNOTAVAIL: ${failure.message})`;
+      return `the address ${where} does not exist on this host: ${message}`;
     case "EADDRINUSE":
-      return `other programs hold the remaining ports ${range} of ${where} (EADDRINUSE: ${failure.message})`;
+      return `other programs hold the remaining ports ${range} of ${where}: ${message}`;
     case "EMFILE":
-      return `the limit of open files is reached (EMFILE: ${failure.message})`;
+      return `the limit of open files is reached: ${message}`;
     case "EACCES":
-      return `binding on ${where} is not permitted (EACCES: ${failure.message})`;
+      return `binding on ${where} is not permitted: ${message}`;
     case "ENOBUFS":
-      return `the system has no memory for another socket (ENOBUFS: ${failure.message})`;
+      return `the system has no memory for another socket: ${message}`;
     case "table-full":
-      return `the table of local sockets is full (${failure.message})`;
+      return `no room for another socket: ${message}`;
     case "other":
-      return `no socket on ${where}: ${failure.message}`;
+      return `no socket on ${where}: ${message}`;
   }
 }

@@ -55,8 +55,8 @@ export type CallEvent =
   /** Once a second: timeouts and pending deletions. */
   | { readonly kind: "tick" }
   | { readonly kind: "plane"; readonly event: PlaneEvent }
-  /** By an operator: without delete-delay, counted as forced. */
-  | { readonly kind: "terminate"; readonly callId: string };
+  /** Without delete-delay, counted as forced. `reason`: default an operator's command. */
+  | { readonly kind: "terminate"; readonly callId: string; readonly reason?: "operator" | "shutdown" };
 
 export type Effect =
   /** Put these specs in force, before the reply is sent. All belong to one call. */
@@ -113,7 +113,7 @@ export function transition(state: CallState, event: CallEvent, context: Context)
       handlePlaneEvent(event.event, out);
       break;
     case "terminate":
-      terminate(event.callId, out);
+      terminate(event.callId, event.reason ?? "operator", out);
       break;
   }
   out.flush();
@@ -140,9 +140,10 @@ function command(directives: Directives, peer: string, out: Outbox): CommandRepl
   }
 }
 
-function terminate(callId: string, out: Outbox): void {
+function terminate(callId: string, reason: "operator" | "shutdown", out: Outbox): void {
   const call = out.state.calls.get(callId);
   if (!call) return;
-  out.log("warning", callId, `Call Id (${callId}) successfully terminated by operator.`);
+  if (reason === "operator") out.log("warning", callId, `Call Id (${callId}) successfully terminated by operator.`);
+  else out.log("info", callId, "Closing call due to shutdown");
   endCall(call, "FORCED", out);
 }

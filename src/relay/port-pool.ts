@@ -2,9 +2,9 @@
  * Opens and closes the local media sockets: one {@link PortRange} per local address, a slot of the stream table for each
  * socket, and every refusal of the system told apart. Whatever fails, no descriptor, slot or port stays behind.
  */
-import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM } from "../../ffi/libc.ts";
+import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EBADF, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM } from "../../ffi/libc.ts";
 import { errorCode, SystemError } from "../../ffi/system-error.ts";
-import { closeSocket, openUdpSocket, type Refusal, setTrafficClass } from "../../ffi/udp-socket.ts";
+import { closeSocket, openUdpSocket, type Refusal, sendDatagram, setTrafficClass } from "../../ffi/udp-socket.ts";
 import { type Endpoint, familyOf } from "../address.ts";
 import { MAX_BIND_TRIES } from "../limits.ts";
 import type { SocketId } from "../planes/plane.ts";
@@ -94,9 +94,9 @@ export class PortPool implements PortSource {
       const opened = this.#bind(address.local, port, count, tos);
       if (Array.isArray(opened)) return this.#claim(opened, port, range, address, count, affinity);
       for (let i = 0; i < count; i++) range.ports.release(port + i);
-      if (opened.errno !== EADDRINUSE) return this.#refused(range, address, count, opened);
+      if (opened.errno !== EADDRINUSE) return this.#refused(range, opened);
       range.conflicts++;
-      if (tries === 1) return this.#refused(range, address, count, opened);
+      if (tries === 1) return this.#refused(range, opened);
     }
     const free = range.ports.free;
     const reason =
@@ -105,7 +105,7 @@ export class PortPool implements PortSource {
         : free === 0
           ? `all ${range.ports.total} ports in ${address.portMin}-${address.portMax} are in use`
           : `${free} of ${range.ports.total} ports in ${address.portMin}-${address.portMax} are free, but no even/odd pair`;
-    return this.#failure(range, address, count, "exhausted", reason);
+    return this.#failure(range, "exhausted", reason);
   }
 
   release(sockets: readonly LocalSocket[]): void {
@@ -125,6 +125,12 @@ export class PortPool implements PortSource {
       const open = this.#open.get(id);
       if (open) setTrafficClass(open.fd, address.family, tos);
     }
+  }
+
+  /** Sends one datagram (STUN, DTLS) from an open socket, past its worker. Returns 0 or the errno; EBADF: not open here. */
+  sendFrom(id: SocketId, to: Endpoint, data: Uint8Array): number {
+    const open = this.#open.get(id);
+    return open ? sendDatagram(open.fd, to, data) : EBADF;
   }
 
   /** Every local address used so far, in order of first use. */
@@ -196,7 +202,7 @@ export class PortPool implements PortSource {
           this.#opener.close(descriptors[rest]!);
           range.ports.release(port + rest);
         }
-        return this.#failure(range, address, count, "table-full", "the table of media sockets is full");
+        return this.#failure(range, "table-full", "the table of media sockets is full");
       }
       const socket: LocalSocket = { id, address, port: port + i };
       this.#open.set(id, { fd, range, socket });
@@ -205,15 +211,14 @@ export class PortPool implements PortSource {
     return sockets;
   }
 
-  #refused(range: Range, address: InterfaceAddress, count: number, { operation, errno }: Refusal): PortFailure {
-    return this.#failure(range, address, count, kindOf(errno), new SystemError(operation, errno).message);
+  #refused(range: Range, { operation, errno }: Refusal): PortFailure {
+    return this.#failure(range, kindOf(errno), new SystemError(operation, errno).message);
   }
 
-  #failure(range: Range, address: InterfaceAddress, count: number, kind: FailureKind, reason: string): PortFailure {
+  #failure(range: Range, kind: FailureKind, reason: string): PortFailure {
     range.failures++;
     this.#failures.set(kind, (this.#failures.get(kind) ?? 0) + 1);
-    const message = `Failed to get ${count} consecutive ports on interface ${address.local} for media relay (${reason})`;
-    return { kind, message };
+    return { kind, message: reason };
   }
 }
 

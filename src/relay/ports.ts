@@ -37,7 +37,7 @@ export interface PortFailure {
     | "ENOBUFS"
     | "table-full"
     | "other";
-  /** Sentence for reply and log: operation, address, the system's own words. */
+  /** For reply and log: operation, address and the system's own words, or what the pool has run out of. */
   readonly message: string;
 }
 

@@ -34,12 +34,24 @@ describe("parallel forking with via-branch", () => {
     expect(scene.portsOf(scene.spec(30004).rtpSinks)).toEqual([30002]);
   });
 
-  test("an answer decides: the other branch is cut off but keeps its ports", () => {
+  test("an answer decides: the other branch hears nothing more but is heard until it is deleted", () => {
     const scene = forked();
     scene.answer(early(6002), { viaBranch: "b2", toTag: "B2" });
     expect(scene.portsOf(scene.spec(30002).rtpSinks)).toEqual([30004]);
-    expect(scene.spec(30000).rtpSinks).toEqual([]);
+    expect(scene.portsOf(scene.spec(30000).rtpSinks)).toEqual([30002]);
     expect(scene.ports.open.size).toBe(6);
+    scene.command({ command: "delete", callId: "call", fromTag: "A", viaBranch: "b1", deleteDelay: 0 });
+    expect(scene.portsOf(scene.spec(30004).rtpSinks)).toEqual([30002]);
+    expect(scene.ports.open.size).toBe(4);
+  });
+
+  test("the branch that lost may still answer and then wins", () => {
+    const scene = forked();
+    scene.answer(early(6002), { viaBranch: "b2", toTag: "B2" });
+    scene.answer(early(6000), { viaBranch: "b1", toTag: "B1" });
+    const toCaller = scene.portsOf(scene.spec(30000).rtpSinks);
+    expect(scene.portsOf(scene.spec(toCaller[0]!).rtpSinks)).toEqual([30000]);
+    expect(scene.portsOf(scene.spec(30004).rtpSinks)).toEqual(toCaller);
   });
 
   test("branches that alternate with 183 each have their own ports towards the caller", () => {

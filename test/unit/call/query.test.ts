@@ -167,7 +167,7 @@ describe("query", () => {
     scene.offer(ALICE, { viaBranch: "b2" });
     scene.answer(BOB, { viaBranch: "b1" });
     const tags = (given: object) => Object.keys(query(scene, given)["tags"] as object);
-    expect(tags({ fromTag: "A" })).toEqual(["A", "B"]);
+    expect(tags({ fromTag: "A" })).toEqual(["A", "B", "<untagged 1>"]);
     expect(tags({ fromTag: "A", toTag: "B" })).toEqual(["B", "A"]);
     expect(tags({ fromTag: "nope" })).toEqual([]);
     expect(tags({})).toEqual(["A", "B", "<untagged 1>"]);

@@ -249,7 +249,10 @@ function checkSection(section: MediaSection, index: number, used: Set<number>): 
     }
     if (!section.leg.call.legs.includes(subscription.sink.leg))
       throw new Error("a subscription to a party that is gone");
-    if (!section.leg.partners.includes(subscription.sink.leg)) throw new Error("a subscription to no partner");
+    // A branch that lost is still heard, but hears nothing.
+    const mutual = subscription.sink.peerIn(section.leg) !== undefined;
+    if (mutual && !section.leg.partners.includes(subscription.sink.leg))
+      throw new Error("a subscription to no partner");
   }
   for (const subscription of section.sources) {
     if (!subscription.source.sinks.includes(subscription)) throw new Error("a one-sided subscription");

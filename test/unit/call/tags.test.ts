@@ -46,7 +46,8 @@ describe("which parties an offer is about", () => {
     scene.offer(ALICE, { toTag: "C" });
     expect(legs(scene)).toEqual(["A", "B", "C"]);
     scene.answer(BOB, { toTag: "C" });
-    expect(scene.spec(30000).rtpSinks).toEqual([]);
+    // The former callee hears nothing any more.
+    expect(scene.portsOf(scene.spec(30002).rtpSinks)).toEqual([30004]);
   });
 
   test("late offer: the 200 carries the offer, the ACK the answer", () => {

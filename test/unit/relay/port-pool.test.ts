@@ -104,14 +104,12 @@ describe("the port pool", () => {
     acquire(at, 1);
     expect(pool.acquire(at, 2, options)).toEqual({
       kind: "exhausted",
-      message:
-        "Failed to get 2 consecutive ports on interface 127.0.10.5 for media relay (1 of 4 ports in 21200-21203 are free, but no even/odd pair)",
+      message: "1 of 4 ports in 21200-21203 are free, but no even/odd pair",
     });
     acquire(at, 1);
     expect(pool.acquire(at, 1, options)).toEqual({
       kind: "exhausted",
-      message:
-        "Failed to get 1 consecutive ports on interface 127.0.10.5 for media relay (all 4 ports in 21200-21203 are in use)",
+      message: "all 4 ports in 21200-21203 are in use",
     });
     expect(pool.usageOf(at)).toMatchObject({ used: 4, failures: 2, conflicts: 0 });
     expect(pool.failures().get("exhausted")).toBe(2);
@@ -127,7 +125,7 @@ describe("the port pool", () => {
     expect(acquire(at)[0]!.port).toBe(21_304);
     const refused = pool.acquire(at, 2, options) as PortFailure;
     expect(refused.kind).toBe("EADDRINUSE");
-    expect(refused.message).toMatch(/\(bind 127\.0\.10\.5:2130[0-7]: Address already in use \(EADDRINUSE\)\)$/);
+    expect(refused.message).toMatch(/^bind 127\.0\.10\.5:2130[0-7]: Address already in use \(EADDRINUSE\)$/);
     expect(openFiles()).toBe(before + 2);
     expect(pool.usageOf(at).used).toBe(2);
     for (const fd of foreign) closeSocket(fd);
@@ -165,9 +163,7 @@ describe("the port pool", () => {
     const { pool } = setUp(new TestSlots(), { opener });
     const refused = pool.acquire(address(), 2, options) as PortFailure;
     expect(refused.kind).toBe(kind);
-    expect(refused.message).toStartWith(
-      "Failed to get 2 consecutive ports on interface 127.0.10.5 for media relay (open",
-    );
+    expect(refused.message).toStartWith("open");
     expect(open.size).toBe(0);
     expect(pool.usageOf(address()).used).toBe(0);
   });
