@@ -3,16 +3,20 @@
  * --listen-ng=22222` runs the daemon.
  */
 import { check as checkConfiguration } from "./cli/check.ts";
+import { ctl } from "./cli/ctl.ts";
 import { demo } from "./cli/demo.ts";
 import { help, printVersion } from "./cli/help.ts";
 import { probeHost } from "./cli/probes.ts";
 import { run } from "./cli/run.ts";
+import { top } from "./cli/top.ts";
 
 const check = (args: readonly string[]) => checkConfiguration(args, probeHost);
 
 const SUBCOMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   run,
   check,
+  ctl,
+  top,
   demo,
   help,
   version: printVersion,

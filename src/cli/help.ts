@@ -8,6 +8,8 @@ usage: sluice [COMMAND] [OPTIONS]
 
   run        the daemon; also what happens without a command
   check      check the configuration and show what it comes to, without starting
+  ctl        the operator's commands for a running daemon: list, terminate, set, drain, …
+  top        what a running daemon is doing, once a second
   demo       a call over loopback, relayed by the real daemon
   version    the version; --json for programs
   help       this page; \`help run\` shows the daemon's options
