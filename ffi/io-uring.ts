@@ -260,9 +260,12 @@ export class IoUring {
     this.#rings[this.#cqHeadWord] = position;
   }
 
-  /** Registers a ring of `count` (power of two) buffers of `size` bytes each as buffer group `group`. */
-  provideBuffers(group: number, count: number, size: number): BufferRing {
-    return new BufferRing(this.#fd, group, count, size);
+  /**
+   * Registers a ring of `count` (power of two) buffers of `size` bytes each as buffer group `group`; `extra` bytes that the
+   * kernel does not use follow them in the same memory.
+   */
+  provideBuffers(group: number, count: number, size: number, extra = 0): BufferRing {
+    return new BufferRing(this.#fd, group, count, size, extra);
   }
 
   close(): void {
@@ -296,8 +299,9 @@ export class BufferRing {
     group: number,
     readonly count: number,
     readonly size: number,
+    extra: number,
   ) {
-    this.buffers = mapArena(count * size);
+    this.buffers = mapArena(count * size + extra);
     this.#ring = mapArena(count * 16);
     this.#words = new Int32Array(this.#ring.view());
     this.#halves = new Uint16Array(this.#ring.view());

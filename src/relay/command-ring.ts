@@ -3,7 +3,7 @@
  * 2^32; everything written before one {@link CommandWriter.publish} is seen together.
  */
 import { COMMAND_RING_RECORDS } from "../limits.ts";
-import { RECORD } from "./command.ts";
+import { COMMAND, RECORD } from "./command.ts";
 import { CONTROL } from "./layout.ts";
 
 export const COMMAND_RING_BYTES = COMMAND_RING_RECORDS * RECORD.words * 4;
@@ -63,6 +63,8 @@ export class CommandReader {
     if (!this.pending()) return undefined;
     const at = (this.#head & MASK) * RECORD.words;
     for (let i = 0; i < RECORD.words; i++) this.#record[i] = this.#ring[at + i]!;
+    // Keys stay nowhere longer than they are needed.
+    if (this.#record[RECORD.kind] === COMMAND.keys) this.#ring.fill(0, at, at + RECORD.words);
     this.#head = (this.#head + 1) | 0;
     Atomics.store(this.#control, CONTROL.commandHead, this.#head);
     return this.#record;

@@ -8,7 +8,8 @@ import { MAX_SINKS } from "../limits.ts";
 import type { StreamSpec } from "../planes/plane.ts";
 import { ADDRESS_WORDS, FLAG, LEARNING_MODES } from "./layout.ts";
 
-export const COMMAND = { apply: 1, remove: 2, stop: 3 } as const;
+/** `keys` and `sources` come before the `apply` that needs them; their layout is in `guard-command.ts`. */
+export const COMMAND = { apply: 1, remove: 2, stop: 3, keys: 4, sources: 5 } as const;
 
 /** Word offsets. `remove` and `stop` use the first four only. */
 export const RECORD = {
@@ -88,7 +89,10 @@ function flagsOf(spec: StreamSpec, family: Family): number {
     (spec.handUp.stun ? FLAG.handUpStun : 0) |
     (spec.handUp.dtls ? FLAG.handUpDtls : 0) |
     (spec.payloadTypes.length > 0 ? FLAG.checkPayload : 0) |
-    (family === 6 ? FLAG.ipv6 : 0)
+    (family === 6 ? FLAG.ipv6 : 0) |
+    (spec.decrypt ? FLAG.decrypt : spec.awaitingKeys ? FLAG.awaitDecrypt : 0) |
+    (spec.encrypt ? FLAG.encrypt : spec.awaitingKeys ? FLAG.awaitEncrypt : 0) |
+    (spec.validated ? FLAG.validated : 0)
   );
 }
 

@@ -58,7 +58,9 @@ export function applyCommand(
   if (restart) {
     words[base + SLOT.bestRank] = NO_RANK;
     doubles[double + SLOT_DOUBLE.learnUntil] = now + learnTime;
-    confirmed = learning === LEARN_OFF && (flags & FLAG.mayLearn) !== 0 && words[base + SLOT.advertised] !== 0;
+    // With ICE the endpoint is one that answered a check.
+    const settled = learning === LEARN_OFF || (flags & FLAG.validated) !== 0;
+    confirmed = settled && (flags & FLAG.mayLearn) !== 0 && words[base + SLOT.advertised] !== 0;
     const state = words[base + SLOT.state]! & ~STATE.confirmed;
     words[base + SLOT.state] = confirmed ? state | STATE.confirmed : state;
   }

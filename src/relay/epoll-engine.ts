@@ -29,6 +29,7 @@ import { type EngineParts, type RelayEngine, startBatch } from "./engine.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { Gathering } from "./gathering.ts";
 import { SLOT, SLOT_BYTES, SLOT_WORDS } from "./layout.ts";
+import { PACKET_TAIL, WORKSPACE_BYTES } from "./workspace.ts";
 
 /** Sockets served per turn. */
 const BATCH = 64;
@@ -39,6 +40,7 @@ const WAKE = -1;
 const SOURCE_AT = 0;
 const SOURCE_LENGTH_AT = SOCKADDR_SPACE;
 const PACKET_AT = 64;
+const WORKSPACE_AT = (PACKET_AT + MAX_PACKET + PACKET_TAIL + 63) & ~63;
 
 export class EpollEngine implements RelayEngine {
   readonly name = "epoll";
@@ -60,7 +62,7 @@ export class EpollEngine implements RelayEngine {
     this.#wake = parts.wake;
     this.#table = parts.table.words;
     this.#tableAddress = parts.tableAddress;
-    this.#arena = mapArena(PACKET_AT + MAX_PACKET + 64, { populate: true });
+    this.#arena = mapArena(WORKSPACE_AT + WORKSPACE_BYTES);
     const view = this.#arena.view();
     this.#buffer = new Int32Array(view);
     this.#bufferAddress = this.#arena.address;
@@ -68,7 +70,9 @@ export class EpollEngine implements RelayEngine {
     this.#sourceLengthAddress = this.#arena.address + SOURCE_LENGTH_AT;
     this.#packetAddress = this.#arena.address + PACKET_AT;
     this.#gathering = new Gathering(parts.gatherMicroseconds);
-    this.#forwarder = parts.forwarder({ bytes: new Uint8Array(view), words: this.#buffer }, this);
+    const { address } = this.#arena;
+    const buffer = { bytes: new Uint8Array(view), words: this.#buffer, address, workspace: WORKSPACE_AT };
+    this.#forwarder = parts.forwarder(buffer, this);
     const failed = this.#epoll.add(this.#wake.fd, EPOLLIN, WAKE);
     if (failed !== 0) throw new SystemError("watch the worker's eventfd", failed);
   }

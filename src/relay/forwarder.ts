@@ -6,12 +6,17 @@
  * Accounting: every packet counted in is sent on, handed up, or counted under one drop reason; with several sinks once for
  * each. What fails at the sender is counted on the socket it should have left from (`send-failed`), all else on the socket
  * that received it.
+ *
+ * Order: STUN and DTLS go up first, as neither is media; then ICE's word on the source; then SRTP, so that nothing is
+ * learned from or counted about a packet that is not authentic; only then the source check and statistics.
  */
 import { MAX_PACKET } from "../limits.ts";
 import { looksLikeDtls, looksLikeStun } from "../media/demux.ts";
 import { hasFeedback, isRtcp, isWholeCompound, stripFeedback } from "../media/rtcp.ts";
 import { isRtp, rtpPayloadType } from "../media/rtp.ts";
+import { SRTP_ERROR } from "../media/srtp/session.ts";
 import { DROP_REASONS, type DropReason } from "../planes/plane.ts";
+import type { Guards } from "./guards.ts";
 import { FLAG, SLOT, SLOT_DOUBLE, SLOT_DOUBLES, SLOT_WORDS } from "./layout.ts";
 import { REPORT, type ReportSink } from "./reports.ts";
 import { observeRtp } from "./sequence.ts";
@@ -33,6 +38,10 @@ export interface PacketSender {
 export interface PacketBuffer {
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
+  /** Where it is, for libraries. */
+  readonly address: number;
+  /** Offset of the engine's `Workspace`; packets have PACKET_TAIL bytes of room behind them. */
+  readonly workspace: number;
 }
 
 function drops(reason: DropReason): number {
@@ -50,6 +59,14 @@ const FEEDBACK_ONLY = drops("feedback-only");
 const OVERSIZE = drops("oversize");
 const SEND_FAILED = drops("send-failed");
 const HAND_UP_FULL = drops("hand-up-full");
+const SRTP_AUTHENTICATION = drops("srtp-authentication");
+const SRTP_REPLAY = drops("srtp-replay");
+const AWAITING_KEYS = drops("awaiting-keys");
+const NOT_VALIDATED = drops("not-validated");
+
+/** Flags of sockets whose packets are not taken, or do not leave, just as they are. */
+const GUARDED = FLAG.validated | FLAG.decrypt | FLAG.awaitDecrypt;
+const CONDITIONAL = FLAG.natWait | FLAG.encrypt | FLAG.awaitEncrypt;
 
 export class Forwarder {
   readonly #table: TableViews;
@@ -59,12 +76,15 @@ export class Forwarder {
   readonly #sender: PacketSender;
   readonly #reports: ReportSink;
   readonly #sourceCheck: SourceCheck;
+  readonly #guards: Guards;
+  /** Where the last encrypted packet starts. */
+  #sealedAt = 0;
   /** Wall clock in milliseconds and its whole seconds; monotonic milliseconds. Read once per batch. */
   #now = 0;
   #second = 0;
   #arrival = 0;
 
-  constructor(table: TableViews, buffer: PacketBuffer, sender: PacketSender, reports: ReportSink) {
+  constructor(table: TableViews, buffer: PacketBuffer, sender: PacketSender, reports: ReportSink, guards: Guards) {
     this.#table = table;
     this.#words = table.words;
     this.#doubles = table.doubles;
@@ -72,6 +92,7 @@ export class Forwarder {
     this.#sender = sender;
     this.#reports = reports;
     this.#sourceCheck = new SourceCheck(table, reports);
+    this.#guards = guards;
   }
 
   /** The times that packets of the coming batch are given, in milliseconds. */
@@ -120,9 +141,15 @@ export class Forwarder {
         return;
       }
     }
+    let size = length;
+    if (flags & GUARDED) {
+      size = this.#admit(slot, double, flags, rtcp, offset, length, source);
+      if (size < 0) return;
+    }
     if (flags & FLAG.mayLearn) {
       const stray = rtcp && (flags & (FLAG.rtcpComponent | FLAG.rtcpMux)) === 0;
-      if (this.#sourceCheck.accept(slot, this.#buffer.words, source, stray, this.#now) === SOURCE_REFUSED) {
+      if (flags & FLAG.validated) this.#sourceCheck.follow(slot, this.#buffer.words, source, stray, this.#now);
+      else if (this.#sourceCheck.accept(slot, this.#buffer.words, source, stray, this.#now) === SOURCE_REFUSED) {
         this.#reject(double, STRICT_SOURCE);
         return;
       }
@@ -135,7 +162,7 @@ export class Forwarder {
         return;
       }
     }
-    this.#forward(word, double, flags, rtcp, offset, length);
+    this.#forward(word, double, flags, rtcp, offset, size);
   }
 
   /** A packet that {@link PacketSender.send} had taken did not leave after all. */
@@ -176,6 +203,40 @@ export class Forwarder {
     this.#doubles[double + SLOT_DOUBLE.handedUp] = this.#doubles[double + SLOT_DOUBLE.handedUp]! + 1;
   }
 
+  /** ICE and SRTP of what arrives. Returns the length of the packet in clear, or -1: it was dropped and counted. */
+  #admit(
+    slot: number,
+    double: number,
+    flags: number,
+    rtcp: boolean,
+    offset: number,
+    length: number,
+    source: number,
+  ): number {
+    const guard = this.#guards.at(slot);
+    if ((flags & FLAG.validated) !== 0 && !guard?.knows(this.#buffer.words, source)) {
+      this.#drop(double, NOT_VALIDATED);
+      return -1;
+    }
+    if (flags & FLAG.awaitDecrypt) {
+      this.#drop(double, AWAITING_KEYS);
+      return -1;
+    }
+    // SRTP is for RTP: what else was agreed on comes as it is.
+    if ((flags & FLAG.decrypt) === 0 || (flags & FLAG.isRtp) === 0) return length;
+    const session = guard?.decrypt;
+    if (!session) {
+      this.#drop(double, AWAITING_KEYS);
+      return -1;
+    }
+    const clear = rtcp ? session.unprotectRtcp(offset, length) : session.unprotectRtp(offset, length);
+    if (clear >= 0) return clear;
+    // Networks repeat packets; a second copy is nobody's error.
+    if (clear === SRTP_ERROR.replay) this.#drop(double, SRTP_REPLAY);
+    else this.#reject(double, clear === SRTP_ERROR.authentication ? SRTP_AUTHENTICATION : INVALID_RTP);
+    return -1;
+  }
+
   #observe(slot: number, word: number, double: number, flags: number, offset: number, source: number): void {
     const { bytes } = this.#buffer;
     const payloadType = rtpPayloadType(bytes, offset);
@@ -209,10 +270,11 @@ export class Forwarder {
     const { bytes } = this.#buffer;
     const feedback = rtcp && isWholeCompound(bytes, offset, length) && hasFeedback(bytes, offset, length);
     let stripping = false;
+    const only = count === 1;
     for (let i = 0; i < count; i++) {
       const sink = words[list + i * 2]!;
       if (feedback && words[sink * SLOT_WORDS + SLOT.flags]! & FLAG.stripFeedback) stripping = true;
-      else this.#deliver(double, sink, words[list + i * 2 + 1]!, offset, length);
+      else this.#deliver(double, sink, words[list + i * 2 + 1]!, rtcp, only, offset, length);
     }
     if (!stripping) return;
     // The unchanged packet must be on its way before it is shortened in place for the others.
@@ -222,11 +284,20 @@ export class Forwarder {
       const sink = words[list + i * 2]!;
       if ((words[sink * SLOT_WORDS + SLOT.flags]! & FLAG.stripFeedback) === 0) continue;
       if (rest === 0) this.#drop(double, FEEDBACK_ONLY);
-      else this.#deliver(double, sink, words[list + i * 2 + 1]!, offset, rest);
+      else this.#deliver(double, sink, words[list + i * 2 + 1]!, rtcp, only, offset, rest);
     }
   }
 
-  #deliver(double: number, sink: number, incarnation: number, offset: number, length: number): void {
+  /** `only`: nobody else gets this packet, so it may be changed where it is. */
+  #deliver(
+    double: number,
+    sink: number,
+    incarnation: number,
+    rtcp: boolean,
+    only: boolean,
+    offset: number,
+    length: number,
+  ): void {
     const words = this.#words;
     const doubles = this.#doubles;
     const word = sink * SLOT_WORDS;
@@ -240,17 +311,58 @@ export class Forwarder {
       this.#drop(double, NO_DESTINATION);
       return;
     }
-    if ((words[word + SLOT.flags]! & FLAG.natWait) !== 0 && doubles[out + SLOT_DOUBLE.packetsIn] === 0) {
-      this.#drop(double, NAT_WAIT);
-      return;
+    let at = offset;
+    let size = length;
+    const flags = words[word + SLOT.flags]!;
+    if (flags & CONDITIONAL) {
+      if ((flags & FLAG.natWait) !== 0 && doubles[out + SLOT_DOUBLE.packetsIn] === 0) {
+        this.#drop(double, NAT_WAIT);
+        return;
+      }
+      if (flags & FLAG.awaitEncrypt) {
+        this.#drop(double, AWAITING_KEYS);
+        return;
+      }
+      if (flags & FLAG.encrypt) {
+        size = this.#seal(double, sink, rtcp, only, offset, length);
+        if (size < 0) return;
+        at = this.#sealedAt;
+      }
     }
-    const errno = this.#sender.send(sink, offset, length);
+    const errno = this.#sender.send(sink, at, size);
     if (errno !== 0) {
       this.#countSendError(sink, out, errno);
       return;
     }
     doubles[out + SLOT_DOUBLE.packetsOut] = doubles[out + SLOT_DOUBLE.packetsOut]! + 1;
-    doubles[out + SLOT_DOUBLE.bytesOut] = doubles[out + SLOT_DOUBLE.bytesOut]! + length;
+    doubles[out + SLOT_DOUBLE.bytesOut] = doubles[out + SLOT_DOUBLE.bytesOut]! + size;
+  }
+
+  /** Encrypts for one sink, to `#sealedAt`. Returns the new length, or -1: it was dropped and counted. */
+  #seal(double: number, sink: number, rtcp: boolean, only: boolean, offset: number, length: number): number {
+    const session = this.#guards.at(sink)?.encrypt;
+    if (!session) {
+      this.#drop(double, AWAITING_KEYS);
+      return -1;
+    }
+    const { workspace } = this.#guards;
+    let at = offset;
+    if (!only) {
+      at = workspace.copy(length);
+      if (at < 0) {
+        this.#sender.flush();
+        workspace.reuse();
+        at = workspace.copy(length);
+      }
+      this.#buffer.bytes.copyWithin(at, offset, offset + length);
+    }
+    const sealed = rtcp ? session.protectRtcp(at, length) : session.protectRtp(at, length);
+    if (sealed < 0) {
+      this.#reject(double, INVALID_RTP);
+      return -1;
+    }
+    this.#sealedAt = at;
+    return sealed;
   }
 
   #countSendError(slot: number, double: number, errno: number): void {

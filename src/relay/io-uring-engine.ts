@@ -45,6 +45,7 @@ import { type EngineParts, type RelayEngine, startBatch } from "./engine.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { Gathering } from "./gathering.ts";
 import { SLOT, SLOT_BYTES, SLOT_WORDS } from "./layout.ts";
+import { PACKET_TAIL, WORKSPACE_BYTES } from "./workspace.ts";
 
 /** Submissions that fit before the kernel must be entered in between: a fan-out of a full batch. */
 const SUBMISSIONS = 1_024;
@@ -59,7 +60,7 @@ const FULL = 64;
 const SOURCE_AT = RECVMSG_OUT.bytes;
 const PACKET_AT = SOURCE_AT + SOCKADDR_SPACE;
 /** Whole cache lines. */
-const BUFFER_BYTES = (PACKET_AT + MAX_PACKET + 63) & ~63;
+const BUFFER_BYTES = (PACKET_AT + MAX_PACKET + PACKET_TAIL + 63) & ~63;
 
 /** Second word of the user data: what the completion belongs to, and a number. The first word is the slot. */
 const KIND = { receive: 0, send: 1 << 28, cancel: 2 << 28, wake: 3 << 28 } as const;
@@ -113,14 +114,16 @@ export class IoUringEngine implements RelayEngine {
     this.#watch = new Int32Array(parts.table.slots);
     this.#armed = new Uint8Array(parts.table.slots);
     this.#ring = new IoUring(SUBMISSIONS, COMPLETIONS);
-    this.#receiveBuffers = this.#ring.provideBuffers(0, BUFFERS, BUFFER_BYTES);
+    this.#receiveBuffers = this.#ring.provideBuffers(0, BUFFERS, BUFFER_BYTES, WORKSPACE_BYTES);
     const view = this.#receiveBuffers.buffers.view();
     this.#words = new Int32Array(view);
     // struct msghdr of all receives: only the room for the sender's address matters.
     this.#scratch = mapArena(128);
     new Int32Array(this.#scratch.view())[2] = SOCKADDR_SPACE;
     this.#gathering = new Gathering(parts.gatherMicroseconds);
-    this.#forwarder = parts.forwarder({ bytes: new Uint8Array(view), words: this.#words }, this);
+    const { address } = this.#receiveBuffers.buffers;
+    const workspace = BUFFERS * BUFFER_BYTES;
+    this.#forwarder = parts.forwarder({ bytes: new Uint8Array(view), words: this.#words, address, workspace }, this);
     this.#armWake();
   }
 

@@ -108,6 +108,14 @@ export const FLAG = {
   checkPayload: 1 << 13,
   /** The socket is IPv6. */
   ipv6: 1 << 14,
+  /** What arrives is SRTP; what leaves becomes SRTP. */
+  decrypt: 1 << 15,
+  encrypt: 1 << 16,
+  /** The same, and the keys are not known yet. */
+  awaitDecrypt: 1 << 17,
+  awaitEncrypt: 1 << 18,
+  /** ICE: only validated sources send media. */
+  validated: 1 << 19,
 } as const;
 
 export const STATE = {

@@ -27,6 +27,9 @@ const FAMILY_V4 = 2;
 export const SOURCE_ACCEPTED = 0;
 export const SOURCE_REFUSED = 1;
 
+/** The endpoint of an ICE peer follows its media at most once per so many milliseconds. */
+const FOLLOW_INTERVAL = 3_000;
+
 export class SourceCheck {
   readonly #words: Int32Array;
   readonly #doubles: Float64Array;
@@ -53,6 +56,17 @@ export class SourceCheck {
     // A party on hold (no address signalled) has nothing to compare with.
     if (words[base + SLOT.advertised] === 0) return SOURCE_ACCEPTED;
     return this.#learn(slot, base, from, at, stray, now);
+  }
+
+  /** With ICE every source was checked before: media from another validated one than so far moves the endpoint. */
+  follow(slot: number, from: Int32Array, at: number, stray: boolean, now: number): void {
+    const base = slot * SLOT_WORDS;
+    if (stray || sameAddress(from, at, this.#words, base + SLOT.expected)) return;
+    const until = slot * SLOT_DOUBLES + SLOT_DOUBLE.learnUntil;
+    if (now < this.#doubles[until]!) return;
+    this.#doubles[until] = now + FOLLOW_INTERVAL;
+    this.#adopt(base, from, at);
+    this.#reports.event(REPORT.endpointChanged, slot, 0, from, at, undefined, 0);
   }
 
   /** A confirmed peer's packet from elsewhere. */

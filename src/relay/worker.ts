@@ -5,12 +5,14 @@
 import { EventFd } from "../../ffi/event-fd.ts";
 import { viewMemory } from "../../ffi/libc.ts";
 import { nameThread, sharpenTimers } from "../../ffi/thread.ts";
+import { chooseSrtpLibrary } from "../media/srtp/library.ts";
 import { COMMAND, RECORD } from "./command.ts";
 import { CommandReader } from "./command-ring.ts";
 import { applyCommand, removeCommand } from "./configure.ts";
 import { type RelayEngine, wallClock } from "./engine.ts";
 import { createEngine } from "./engines.ts";
-import { Forwarder } from "./forwarder.ts";
+import { Forwarder, type PacketBuffer } from "./forwarder.ts";
+import { Guards } from "./guards.ts";
 import { HandUpWriter } from "./hand-up-ring.ts";
 import { CONTROL, CONTROL_DOUBLE } from "./layout.ts";
 import { REPORT } from "./reports.ts";
@@ -34,18 +36,24 @@ self.onmessage = (event: MessageEvent<WorkerStart>) => {
   const totals = new Float64Array(controlMemory);
   const wake = new EventFd(start.wake);
   const reports = new HandUpWriter(control, view(start.handUp), table.words, new EventFd(start.main));
+  const guardsOf = (buffer: PacketBuffer) => {
+    guards = new Guards(chooseSrtpLibrary().library, buffer);
+    return guards;
+  };
+  let guards!: Guards;
   const engine = createEngine(start.engine, {
     table,
     tableAddress: start.table.address,
     wake,
     gatherMicroseconds: start.gatherMicroseconds,
-    forwarder: (buffer, sender) => new Forwarder(table, buffer, sender, reports),
+    forwarder: (buffer, sender) => new Forwarder(table, buffer, sender, reports, guardsOf(buffer)),
   });
   const commands = new CommandReader(control, new Int32Array(view(start.commands)));
-  const desk = new CommandDesk(table, engine, reports, control, start.learnMilliseconds);
+  const desk = new CommandDesk(table, engine, guards, reports, control, start.learnMilliseconds);
   postMessage({ ready: true } satisfies WorkerReady);
   serve(engine, commands, desk, control, totals);
   engine.close();
+  guards.close();
   Atomics.store(control, CONTROL.stopped, 1);
   process.exit(0);
 };
@@ -80,6 +88,7 @@ class CommandDesk {
   constructor(
     private readonly table: TableViews,
     private readonly engine: RelayEngine,
+    private readonly guards: Guards,
     private readonly reports: HandUpWriter,
     private readonly control: Int32Array,
     private readonly learnMilliseconds: number,
@@ -99,7 +108,11 @@ class CommandDesk {
       last = record[RECORD.sequence]!;
       if (record[RECORD.kind] === COMMAND.apply) this.#apply(record, now);
       else if (record[RECORD.kind] === COMMAND.remove) this.#remove(record);
-      else if (record[RECORD.kind] === COMMAND.stop) goOn = false;
+      else if (record[RECORD.kind] === COMMAND.sources) this.guards.setSources(record);
+      else if (record[RECORD.kind] === COMMAND.keys) {
+        this.guards.setKeys(record);
+        record.fill(0);
+      } else if (record[RECORD.kind] === COMMAND.stop) goOn = false;
     }
     this.engine.settle();
     Atomics.store(this.control, CONTROL.acknowledged, last);
@@ -111,6 +124,7 @@ class CommandDesk {
     const slot = record[RECORD.slot]!;
     const incarnation = record[RECORD.incarnation]!;
     applyCommand(this.table, record, this.reports, now, this.learnMilliseconds);
+    this.guards.keep(slot, incarnation, record[RECORD.flags]!);
     if (this.#watched[slot] === incarnation) return;
     const failed = this.engine.watch(slot, record[RECORD.fd]!);
     if (failed === 0) this.#watched[slot] = incarnation;
@@ -120,6 +134,7 @@ class CommandDesk {
   #remove(record: Int32Array): void {
     const slot = record[RECORD.slot]!;
     const fd = removeCommand(this.table, record);
+    if (fd >= 0) this.guards.keep(slot, 0, 0);
     if (fd < 0 || this.#watched[slot] !== record[RECORD.incarnation]) return;
     this.engine.unwatch(slot, fd);
     this.#watched[slot] = 0;

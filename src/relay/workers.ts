@@ -15,6 +15,7 @@ import { DROP_REASONS, type DropReason, type SocketId, type StreamSpec } from ".
 import { COMMAND, encodeApply, RECORD } from "./command.ts";
 import { COMMAND_RING_BYTES, CommandWriter } from "./command-ring.ts";
 import type { EngineName } from "./engine.ts";
+import { encodeKeys, encodeSources, type GuardSpec, sameKeys } from "./guard-command.ts";
 import { type HandUpEntry, HandUpReader } from "./hand-up-ring.ts";
 import { CONTROL, CONTROL_DOUBLE, MAX_CLOCK_RATES, SLOT_BYTES } from "./layout.ts";
 import { type SlotCounters, SlotReader } from "./slot-reader.ts";
@@ -68,6 +69,8 @@ interface Entry {
   readonly worker: Worker;
   /** Last spec applied; undefined before the first and after removal. */
   spec: StreamSpec | undefined;
+  /** Keys and validated sources that its worker was told last. */
+  guard: GuardSpec;
   /** The worker has heard of this socket and was not told to let go of it. */
   served: boolean;
   /** Sequence number of the last command about it. */
@@ -180,7 +183,18 @@ export class RelayWorkers implements SocketSlots {
     this.#lastIncarnation = (this.#lastIncarnation % 0x7fff_ffff) + 1;
     const worker = this.#workers[Math.abs(Math.trunc(affinity)) % this.#workers.length]!;
     const incarnation = this.#lastIncarnation;
-    const entry = { id, incarnation, fd, family, worker, spec: undefined, served: false, sequence: 0, retiring: false };
+    const entry = {
+      id,
+      incarnation,
+      fd,
+      family,
+      worker,
+      spec: undefined,
+      guard: {},
+      served: false,
+      sequence: 0,
+      retiring: false,
+    };
     this.#entries.set(id, entry);
     return id;
   }
@@ -224,6 +238,7 @@ export class RelayWorkers implements SocketSlots {
       if (!entry?.served) continue;
       entry.served = false;
       entry.spec = undefined;
+      entry.guard = {};
       const { worker } = entry;
       // Nobody to tell: and after `stop` the memory of its ring may be another's.
       if (worker.thread === undefined) continue;
@@ -337,6 +352,8 @@ export class RelayWorkers implements SocketSlots {
   #sendSpec(entry: Entry, spec: StreamSpec): void {
     const { worker } = entry;
     if (worker.thread === undefined) return;
+    if (spec.decrypt || spec.encrypt || spec.validated) this.#sendGuard(entry, spec);
+    else entry.guard = {};
     entry.sequence = nextSequence(worker);
     encodeApply(this.#record, this.#recordBytes, spec, {
       incarnation: entry.incarnation,
@@ -350,6 +367,27 @@ export class RelayWorkers implements SocketSlots {
       clockRate: (hertz) => this.#clockRate(hertz),
     });
     this.#send(worker);
+  }
+
+  /** What has changed about keys and sources, ahead of the spec that refers to them: the worker never has one without. */
+  #sendGuard(entry: Entry, { decrypt, encrypt, validated }: GuardSpec): void {
+    const { id: slot, incarnation, worker, guard } = entry;
+    const keys = { decrypt, encrypt };
+    for (const direction of ["decrypt", "encrypt"] as const) {
+      const wanted = keys[direction];
+      if (!wanted || sameKeys(wanted, guard[direction])) continue;
+      const head = { slot, incarnation, sequence: nextSequence(worker) };
+      encodeKeys(this.#record, this.#recordBytes, head, direction, wanted);
+      this.#send(worker);
+      this.#record.fill(0);
+    }
+    // Compared as text: they change while ICE is at work, a few times per call.
+    if (validated && JSON.stringify(validated) !== JSON.stringify(guard.validated)) {
+      const head = { slot, incarnation, sequence: nextSequence(worker) };
+      encodeSources(this.#record, this.#recordBytes, head, validated);
+      this.#send(worker);
+    }
+    entry.guard = { decrypt, encrypt, validated };
   }
 
   #send(worker: Worker): void {
@@ -380,7 +418,7 @@ export class RelayWorkers implements SocketSlots {
     this.#flushTimer = undefined;
     for (const worker of this.#workers) {
       let sent = 0;
-      while (sent < worker.waiting.length && worker.writer.add(worker.waiting[sent]!)) sent++;
+      while (sent < worker.waiting.length && worker.writer.add(worker.waiting[sent]!)) worker.waiting[sent++]!.fill(0);
       if (worker.waiting.length === 0) continue;
       worker.waiting.splice(0, sent);
       this.#publish(worker);
@@ -537,7 +575,9 @@ export class RelayWorkers implements SocketSlots {
     this.#options.onTrouble({ worker: index, kind: "died", message });
     this.#launch(worker).catch((error: Error) => this.#died(worker, error.message));
     for (const entry of this.#entries.values()) {
-      if (entry.worker === worker && entry.spec) this.#sendSpec(entry, entry.spec);
+      if (entry.worker !== worker || !entry.spec) continue;
+      entry.guard = {};
+      this.#sendSpec(entry, entry.spec);
     }
     this.#publish(worker);
   }

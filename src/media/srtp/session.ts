@@ -16,8 +16,17 @@ const REPLAY_WINDOW = 128;
 /** SRTCP index is 31 bits wide. */
 const SRTCP_INDEX_MASK = 0x7fff_ffff;
 
-/** Scratch space each session needs in the arena, bytes. */
+/** Scratch space in the arena for the time of one call, bytes: sessions of one thread may share it. */
 export const SRTP_SCRATCH = 128;
+
+/** Longest master key identifier (RFC 4568 section 6.1), bytes. */
+export const MAX_MKI = 128;
+
+/** What protection adds to a packet at most: SRTCP index, MKI, tag. There must be so much room behind each packet. Bytes. */
+export const SRTP_OVERHEAD = 4 + MAX_MKI + 16;
+
+/** Bytes of {@link SrtpSession}'s `room` for packets of up to `packet` bytes: clear text, and in SRTCP what is authenticated. */
+export const srtpRoom = (packet: number) => 2 * packet + SRTP_OVERHEAD;
 const AT = { iv: 0, trailer: 16, mac: 32, block: 64, mask: 80 } as const;
 
 /** Per SSRC and kind: highest index and which of the last {@link REPLAY_WINDOW} were seen. */
@@ -44,8 +53,8 @@ export class SrtpSession {
   #clock = 0;
 
   /**
-   * @param scratch offset of {@link SRTP_SCRATCH} bytes in the arena that belong to this session alone
-   * @param room offset of space for one packet that sessions of one thread share: GCM decrypts there first
+   * @param scratch offset of {@link SRTP_SCRATCH} bytes in the arena, shared by the sessions of one thread
+   * @param room offset of {@link srtpRoom} bytes, shared likewise: GCM decrypts there first
    */
   constructor(
     private readonly keys: SrtpKeys,

@@ -6,11 +6,13 @@ import { libc, MSG_DONTWAIT } from "../../../ffi/libc.ts";
 import { mapArena } from "../../../ffi/memory.ts";
 import { encodeSockaddr } from "../../../ffi/sockaddr.ts";
 import { closeSocket, localEndpoint, openUdpSocket } from "../../../ffi/udp-socket.ts";
+import { fallbackSrtp } from "../../../src/media/srtp/fallback.ts";
 import { encodeApply, RECORD } from "../../../src/relay/command.ts";
 import { applyCommand } from "../../../src/relay/configure.ts";
 import type { EngineName } from "../../../src/relay/engine.ts";
 import { createEngine } from "../../../src/relay/engines.ts";
 import { Forwarder } from "../../../src/relay/forwarder.ts";
+import { Guards } from "../../../src/relay/guards.ts";
 import { SLOT_BYTES, SLOT_DOUBLE, SLOT_DOUBLES } from "../../../src/relay/layout.ts";
 import { CLOCK_RATES_BYTES, viewTable } from "../../../src/relay/table-views.ts";
 import { rtp } from "../../contract/packets.ts";
@@ -34,7 +36,7 @@ describe.each(ENGINES)("the packet path of the %s engine", (name) => {
       tableAddress: tableArena.address,
       wake,
       gatherMicroseconds: 0,
-      forwarder: (buffer, sender) => new Forwarder(table, buffer, sender, reports),
+      forwarder: (buffer, sender) => new Forwarder(table, buffer, sender, reports, new Guards(fallbackSrtp, buffer)),
     });
     const open = (address: string) => openUdpSocket({ address, port: 0 }, { tos: 0, receiveBuffer: 1 << 20 }) as number;
     const sockets = [open("127.0.10.8"), open("127.0.10.8")];

@@ -1,16 +1,20 @@
 /** A forwarder on memory of its own, with a clock and a wire that the test holds. */
 import { decodeSockaddr, encodeSockaddr } from "../../../ffi/sockaddr.ts";
 import type { Endpoint } from "../../../src/address.ts";
+import { fallbackSrtp } from "../../../src/media/srtp/fallback.ts";
 import type { StreamSpec } from "../../../src/planes/plane.ts";
 import { DROP_REASONS } from "../../../src/planes/plane.ts";
 import { encodeApply, RECORD } from "../../../src/relay/command.ts";
 import { applyCommand } from "../../../src/relay/configure.ts";
 import { Forwarder } from "../../../src/relay/forwarder.ts";
+import { Guards } from "../../../src/relay/guards.ts";
 import { SLOT, SLOT_BYTES, SLOT_DOUBLE, SLOT_DOUBLES, SLOT_WORDS, STATE } from "../../../src/relay/layout.ts";
 import { CLOCK_RATES_BYTES, viewTable } from "../../../src/relay/table-views.ts";
+import { WORKSPACE_BYTES } from "../../../src/relay/workspace.ts";
 
 const SLOTS = 8;
 const PACKET_AT = 64;
+const WORKSPACE_AT = 16_384;
 
 export class Wire {
   /** Slot and bytes of everything sent. */
@@ -22,7 +26,13 @@ export class Wire {
   flushes = 0;
   now = 1_800_000_000_000;
   readonly table = viewTable(new ArrayBuffer(SLOTS * SLOT_BYTES), new ArrayBuffer(CLOCK_RATES_BYTES));
-  readonly #bytes = new Uint8Array(16_384);
+  readonly #bytes = new Uint8Array(WORKSPACE_AT + WORKSPACE_BYTES);
+  readonly #buffer = {
+    bytes: this.#bytes,
+    words: new Int32Array(this.#bytes.buffer),
+    address: 0,
+    workspace: WORKSPACE_AT,
+  };
   readonly #reports = {
     packet: () => this.roomForPackets-- > 0,
     event: (kind: number, slot: number, value: number) => {
@@ -31,7 +41,7 @@ export class Wire {
   };
   readonly forwarder = new Forwarder(
     this.table,
-    { bytes: this.#bytes, words: new Int32Array(this.#bytes.buffer) },
+    this.#buffer,
     {
       send: (slot, offset, length) => {
         const failing = this.failing.get(slot) ?? 0;
@@ -43,6 +53,7 @@ export class Wire {
       },
     },
     this.#reports,
+    new Guards(fallbackSrtp, this.#buffer),
   );
   readonly #rates: number[] = [0];
 
@@ -92,7 +103,7 @@ export class Wire {
     this.now = at;
     this.forwarder.startBatch(at, at);
     encodeSockaddr(this.#bytes, 0, from);
-    this.#bytes.set(data.subarray(0, this.#bytes.length - PACKET_AT), PACKET_AT);
+    this.#bytes.set(data.subarray(0, WORKSPACE_AT - PACKET_AT), PACKET_AT);
     this.forwarder.receive(slot, PACKET_AT, data.length, 0);
   }
 
