@@ -2,7 +2,8 @@
  * Level-triggered epoll, recvfrom, sendto: works everywhere, and with gathering at a cost near io_uring's.
  *
  * Each turn takes one packet from each ready socket, at most {@link BATCH} sockets; the kernel puts sockets that still have
- * packets behind the others, so no stream starves another.
+ * packets behind the others, so no stream starves another. Packets are first received, all of them, and then sent: each of
+ * the two ways through the kernel is long, and stays in the processor's caches while it is taken again and again.
  */
 import { Epoll } from "../../ffi/epoll.ts";
 import type { EventFd } from "../../ffi/event-fd.ts";
@@ -36,11 +37,18 @@ const BATCH = 64;
 /** Token of the wake-up descriptor; slots are 0 and above. */
 const WAKE = -1;
 
-/** Layout of the engine's buffer, bytes. */
-const SOURCE_AT = 0;
-const SOURCE_LENGTH_AT = SOCKADDR_SPACE;
-const PACKET_AT = 64;
-const WORKSPACE_AT = (PACKET_AT + MAX_PACKET + PACKET_TAIL + 63) & ~63;
+/** Where the kernel says how long a sender's address is. Packets begin behind it. */
+const SOURCE_LENGTH_AT = 0;
+const FIRST_PACKET_AT = 64;
+/** Packets of a turn lie one behind the other, each after its sender's address; jumbo frames may need an early flush. */
+const LARGEST = (SOCKADDR_SPACE + MAX_PACKET + PACKET_TAIL + 63) & ~63;
+const PACKETS_BYTES = BATCH * 2_048 + LARGEST;
+const LAST_PACKET_AT = FIRST_PACKET_AT + PACKETS_BYTES - LARGEST;
+const WORKSPACE_AT = FIRST_PACKET_AT + PACKETS_BYTES;
+/** Sends that wait: a few receivers for each packet. */
+const QUEUE = BATCH * 4;
+/** Words of an entry: slot, offset in the buffer, length. */
+const ENTRY = { slot: 0, offset: 1, length: 2, words: 4 } as const;
 
 export class EpollEngine implements RelayEngine {
   readonly name = "epoll";
@@ -50,10 +58,12 @@ export class EpollEngine implements RelayEngine {
   readonly #tableAddress: number;
   readonly #arena: Arena;
   readonly #buffer: Int32Array;
-  readonly #sourceAddress: number;
   readonly #sourceLengthAddress: number;
-  readonly #packetAddress: number;
   readonly #bufferAddress: number;
+  /** Where the next packet goes. */
+  #next = FIRST_PACKET_AT;
+  readonly #queue = new Int32Array(QUEUE * ENTRY.words);
+  #queued = 0;
   readonly #forwarder: Forwarder;
   readonly #gathering: Gathering;
 
@@ -66,9 +76,7 @@ export class EpollEngine implements RelayEngine {
     const view = this.#arena.view();
     this.#buffer = new Int32Array(view);
     this.#bufferAddress = this.#arena.address;
-    this.#sourceAddress = this.#arena.address + SOURCE_AT;
     this.#sourceLengthAddress = this.#arena.address + SOURCE_LENGTH_AT;
-    this.#packetAddress = this.#arena.address + PACKET_AT;
     this.#gathering = new Gathering(parts.gatherMicroseconds);
     const { address } = this.#arena;
     const buffer = { bytes: new Uint8Array(view), words: this.#buffer, address, workspace: WORKSPACE_AT };
@@ -96,26 +104,35 @@ export class EpollEngine implements RelayEngine {
       if (slot === WAKE) this.#wake.drain();
       else packets += this.#receive(slot);
     }
+    this.flush();
+    this.#next = FIRST_PACKET_AT;
     return packets;
   }
 
   #receive(slot: number): number {
-    this.#buffer[SOURCE_LENGTH_AT >> 2] = SOCKADDR_SPACE;
+    if (this.#next > LAST_PACKET_AT) {
+      this.flush();
+      this.#next = FIRST_PACKET_AT;
+    }
+    const source = this.#next;
+    const packet = source + SOCKADDR_SPACE;
     const fd = this.#table[slot * SLOT_WORDS + SLOT.fd]!;
+    this.#buffer[SOURCE_LENGTH_AT >> 2] = SOCKADDR_SPACE;
     // MSG_TRUNC: the length of the datagram, also where that is more than the buffer takes.
     const length = libc.recvfrom(
       fd,
-      this.#packetAddress,
+      this.#bufferAddress + packet,
       MAX_PACKET,
       MSG_DONTWAIT | MSG_TRUNC,
-      this.#sourceAddress,
+      this.#bufferAddress + source,
       this.#sourceLengthAddress,
     );
     if (length < 0) {
       this.#failed(slot, fd, errno());
       return 0;
     }
-    this.#forwarder.receive(slot, PACKET_AT, length, SOURCE_AT >> 2);
+    if (length <= MAX_PACKET) this.#next = (packet + length + PACKET_TAIL + 31) & ~31;
+    this.#forwarder.receive(slot, packet, length, source >> 2);
     return 1;
   }
 
@@ -135,19 +152,34 @@ export class EpollEngine implements RelayEngine {
   }
 
   send(slot: number, offset: number, length: number): number {
-    const word = slot * SLOT_WORDS;
-    const sent = libc.sendto(
-      this.#table[word + SLOT.fd]!,
-      this.#bufferAddress + offset,
-      length,
-      MSG_DONTWAIT | MSG_NOSIGNAL,
-      this.#tableAddress + slot * SLOT_BYTES + SLOT.destination * 4,
-      this.#table[word + SLOT.destinationLength]!,
-    );
-    return sent < 0 ? errno() : 0;
+    if (this.#queued === QUEUE) this.flush();
+    const at = this.#queued * ENTRY.words;
+    this.#queue[at + ENTRY.slot] = slot;
+    this.#queue[at + ENTRY.offset] = offset;
+    this.#queue[at + ENTRY.length] = length;
+    this.#queued++;
+    return 0;
   }
 
-  flush(): void {}
+  flush(): void {
+    const queue = this.#queue;
+    const end = this.#queued * ENTRY.words;
+    this.#queued = 0;
+    for (let at = 0; at < end; at += ENTRY.words) {
+      const slot = queue[at + ENTRY.slot]!;
+      const length = queue[at + ENTRY.length]!;
+      const word = slot * SLOT_WORDS;
+      const sent = libc.sendto(
+        this.#table[word + SLOT.fd]!,
+        this.#bufferAddress + queue[at + ENTRY.offset]!,
+        length,
+        MSG_DONTWAIT | MSG_NOSIGNAL,
+        this.#tableAddress + slot * SLOT_BYTES + SLOT.destination * 4,
+        this.#table[word + SLOT.destinationLength]!,
+      );
+      if (sent < 0) this.#forwarder.sendFailed(slot, length, errno());
+    }
+  }
 
   settle(): void {}
 
