@@ -37,7 +37,7 @@ import type { HelloGlimpse } from "./hello.ts";
 import { emitHelloVerifyRequest, glimpseClientHello } from "./hello.ts";
 import type { RandomSource } from "./random-source.ts";
 import { handshakeMessage } from "./reassembly.ts";
-import { plainRecord, readRecord } from "./record.ts";
+import { plainRecord, readRecords } from "./record.ts";
 import { ServerHandshake } from "./server.ts";
 import type { DtlsRole } from "./setup.ts";
 import type { SrtpProfile } from "./srtp-profiles.ts";
@@ -144,6 +144,8 @@ export class DtlsAssociation {
   #handshakes = 0;
   /** Failed attempts of the active role in a row, and when the next is due. */
   #failures = 0;
+  /** The certificate that the handshake just failed by; told once its alert is out. */
+  #refused: { readonly certificate: Uint8Array; readonly expected: Fingerprint } | undefined;
   #retryAt: number | undefined;
 
   constructor(options: DtlsAssociationOptions) {
@@ -191,15 +193,18 @@ export class DtlsAssociation {
       else counters.earlyDropped++;
       return;
     }
-    const first = readRecord(datagram);
-    if (!first) {
+    const { records } = readRecords(datagram);
+    if (records.length === 0) {
       counters.malformed++;
       return;
     }
-    // Protected records find their connection by their keys, wherever they come from.
-    if (first.epoch > 0) this.#receiveComplete(datagram, now);
-    else if (this.#role === "passive" && !this.#admitHello(datagram, now, from)) return;
-    this.#receive(this.#key(from), datagram, now, from);
+    // Protected records find their connection by their keys, wherever they come from. A repeated last flight of a client has
+    // its Finished behind records in the clear.
+    const known = records.some(({ epoch }) => epoch > 0) && this.#receiveComplete(datagram, now);
+    if (this.#role === "passive" && !this.#admitHello(datagram, now, from)) return;
+    const attempt = this.#attempts.get(this.#key(from));
+    if (attempt) this.#receive(attempt, datagram, now, from);
+    else if (!known) counters.unexpected++;
   }
 
   /** ICE has validated this source: what it sent before is taken up now. */
@@ -213,9 +218,11 @@ export class DtlsAssociation {
       this.#retryAt = undefined;
       this.#beginClient(now);
     }
-    for (const [key, { connection }] of [...this.#attempts]) {
-      connection.timeout(now);
-      this.#settle(key, now);
+    for (const [key, attempt] of [...this.#attempts]) {
+      // The owner may have begun anew when it heard what became of the one before.
+      if (this.#attempts.get(key) !== attempt) continue;
+      attempt.connection.timeout(now);
+      this.#settle(key, attempt, now);
     }
   }
 
@@ -252,6 +259,7 @@ export class DtlsAssociation {
     this.#attempts.clear();
     this.#established = undefined;
     this.#unverified = [];
+    this.#refused = undefined;
     this.#state = "waiting";
     this.#failures = 0;
     this.#retryAt = undefined;
@@ -357,16 +365,17 @@ export class DtlsAssociation {
   // --- both roles -----------------------------------------------------------------------------------------------------
 
   #beginClient(now: number): void {
-    this.#begin(VALIDATED, new ClientHandshake(this.#handshakeOptions()), { to: undefined, hello: "", now });
-    this.#attempts.get(VALIDATED)!.connection.begin(now);
-    this.#settle(VALIDATED, now);
+    const handshake = new ClientHandshake(this.#handshakeOptions());
+    const attempt = this.#begin(VALIDATED, handshake, { to: undefined, hello: "", now });
+    attempt.connection.begin(now);
+    this.#settle(VALIDATED, attempt, now);
   }
 
   #begin(
     key: string,
     handshake: Handshake,
     start: { to: Endpoint | undefined; hello: string; firstRecord?: number; now: number },
-  ): void {
+  ): Attempt {
     const { mtu, initialTimeout, counters, output } = this.#options;
     const { to, hello, firstRecord, now } = start;
     const attempt: Attempt = {
@@ -387,6 +396,7 @@ export class DtlsAssociation {
     this.#handshakes++;
     // What failed before is not the last word: a new handshake is under way.
     if (this.#state === "failed") this.#state = "waiting";
+    return attempt;
   }
 
   #handshakeOptions(): HandshakeOptions {
@@ -399,7 +409,7 @@ export class DtlsAssociation {
       accepts: (certificate) => {
         const expected = this.#peer;
         if (!expected || hasFingerprint(certificate, expected)) return true;
-        this.#mismatch(certificate, expected);
+        this.#refused = { certificate: certificate.slice(), expected };
         return false;
       },
     };
@@ -415,32 +425,28 @@ export class DtlsAssociation {
     return this.#role === "passive" && from?.path === "open" ? formatEndpoint(from.endpoint) : VALIDATED;
   }
 
-  #receive(key: string, datagram: Uint8Array, now: number, from: DtlsSource | undefined): void {
-    const attempt = this.#attempts.get(key);
-    if (!attempt) {
-      // Protected records have been to the complete connections already.
-      if (this.#complete().length === 0 || readRecord(datagram)?.epoch === 0) this.#options.counters.unexpected++;
-      return;
-    }
+  #receive(attempt: Attempt, datagram: Uint8Array, now: number, from: DtlsSource | undefined): void {
     if (this.#role === "passive" && from) attempt.to = from.endpoint;
     attempt.connection.receive(datagram, now);
-    this.#settle(key, now);
+    this.#settle(this.#key(from), attempt, now);
   }
 
   #complete(): readonly Attempt[] {
     return this.#established ? [this.#established, ...this.#unverified] : this.#unverified;
   }
 
-  /** Repetitions of a last flight, and alerts. */
-  #receiveComplete(datagram: Uint8Array, now: number): void {
-    for (const attempt of this.#complete()) {
+  /** Repetitions of a last flight, and alerts. False if there is no complete connection. */
+  #receiveComplete(datagram: Uint8Array, now: number): boolean {
+    const complete = this.#complete();
+    for (const attempt of complete) {
       const { connection } = attempt;
       connection.receive(datagram, now);
       this.#tellAlerts(connection);
       // The owner may have acted on an alert.
-      if (!this.#complete().includes(attempt)) return;
+      if (!this.#complete().includes(attempt)) break;
       if (connection.state !== "connected") this.#closedByPeer(attempt);
     }
+    return complete.length > 0;
   }
 
   #closedByPeer(attempt: Attempt): void {
@@ -453,16 +459,20 @@ export class DtlsAssociation {
   }
 
   /** Draws the conclusions from what a handshake has become. */
-  #settle(key: string, now: number): void {
-    const attempt = this.#attempts.get(key);
-    if (!attempt) return;
+  #settle(key: string, attempt: Attempt, now: number): void {
     const { connection } = attempt;
     this.#tellAlerts(connection);
     // The owner may have closed or restarted us when it heard of an alert or a mismatch.
     if (this.#attempts.get(key) !== attempt || connection.state === "handshaking") return;
     this.#attempts.delete(key);
     if (connection.state === "connected") this.#completed(attempt, now);
-    else this.#failed(connection.failure, now);
+    else {
+      const generation = this.#generation;
+      const refused = this.#refused;
+      this.#refused = undefined;
+      if (refused) this.#mismatch(refused.certificate, refused.expected);
+      if (generation === this.#generation) this.#failed(connection.failure, now);
+    }
   }
 
   #completed(attempt: Attempt, now: number): void {

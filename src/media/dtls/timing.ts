@@ -4,7 +4,7 @@
 export const INITIAL_TIMEOUT = 1_000;
 
 /** The timer doubles up to here: in call set-up a lost peer that comes back must not wait a minute (the RFC allows 60 s). */
-export const LONGEST_TIMEOUT = 8_000;
+export const LONGEST_TIMEOUT = 4_000;
 
 /** A flight is given up after this. */
 export const GIVE_UP = 60_000;
