@@ -120,6 +120,18 @@ export interface StreamCounters {
   readonly jitter: number;
   /** TOS byte of the last packet is not tracked by every plane; undefined then. */
   readonly tos: number | undefined;
+  /**
+   * For the question why there is no audio; left out by planes that cannot tell. The source of the last packet that did not
+   * come from where it was expected, refused or not; errno of the last packet that could not be sent; reason of the last drop
+   * of what was received. Times: 0 = never.
+   */
+  readonly otherSource?: Endpoint | undefined;
+  readonly otherSourceAt?: number;
+  readonly sendErrno?: number;
+  readonly sendFailedAt?: number;
+  readonly lastDrop?: DropReason | undefined;
+  readonly lastDropAt?: number;
+  readonly lastSentAt?: number;
 }
 
 /** What a plane tells its owner, in order per socket. Delivered on the main thread. */

@@ -185,6 +185,9 @@ export class Forwarder {
 
   #drop(double: number, reason: number): void {
     this.#doubles[double + reason] = this.#doubles[double + reason]! + 1;
+    this.#doubles[double + SLOT_DOUBLE.lastDropAt] = this.#now;
+    // A slot has twice as many words as doubles.
+    this.#words[double * 2 + SLOT.lastDrop] = reason - SLOT_DOUBLE.drops;
   }
 
   /** A drop that is an error of the sender. */
@@ -215,6 +218,7 @@ export class Forwarder {
   ): number {
     const guard = this.#guards.at(slot);
     if ((flags & FLAG.validated) !== 0 && !guard?.knows(this.#buffer.words, source)) {
+      this.#sourceCheck.note(slot, this.#buffer.words, source, this.#now);
       this.#drop(double, NOT_VALIDATED);
       return -1;
     }
@@ -336,6 +340,7 @@ export class Forwarder {
     }
     doubles[out + SLOT_DOUBLE.packetsOut] = doubles[out + SLOT_DOUBLE.packetsOut]! + 1;
     doubles[out + SLOT_DOUBLE.bytesOut] = doubles[out + SLOT_DOUBLE.bytesOut]! + size;
+    doubles[out + SLOT_DOUBLE.lastSentAt] = this.#now;
   }
 
   /** Encrypts for one sink, to `#sealedAt`. Returns the new length, or -1: it was dropped and counted. */
@@ -367,7 +372,10 @@ export class Forwarder {
 
   #countSendError(slot: number, double: number, errno: number): void {
     this.#doubles[double + SLOT_DOUBLE.errorsOut] = this.#doubles[double + SLOT_DOUBLE.errorsOut]! + 1;
-    this.#drop(double, SEND_FAILED);
+    // Not by #drop: the time and reason there are about what this socket received.
+    this.#doubles[double + SEND_FAILED] = this.#doubles[double + SEND_FAILED]! + 1;
+    this.#doubles[double + SLOT_DOUBLE.sendFailedAt] = this.#now;
+    this.#words[slot * SLOT_WORDS + SLOT.sendErrno] = errno;
     const reported = slot * SLOT_WORDS + SLOT.sendReported;
     if (this.#words[reported] === this.#second) return;
     this.#words[reported] = this.#second;

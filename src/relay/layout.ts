@@ -66,6 +66,12 @@ export const SLOT = {
   payloadReported: 111,
   sendReported: 112,
   receiveReported: 113,
+  /** errno of the last packet that could not be sent from this socket. */
+  sendErrno: 114,
+  /** Index in DROP_REASONS of the last packet dropped. */
+  lastDrop: 115,
+  /** Source of the last packet that did not come from where it was expected. */
+  otherSource: 176,
 } as const;
 
 /** 64-bit floating point fields of a slot, as double offsets. */
@@ -86,8 +92,13 @@ export const SLOT_DOUBLE = {
   bytesOut: 67,
   errorsOut: 68,
   handedUp: 69,
-  /** By index in DROP_REASONS. */
+  /** By index in DROP_REASONS, at most 18. */
   drops: 70,
+  // 88-91 are `otherSource`. Wall clock in milliseconds, 0 = never.
+  otherSourceAt: 92,
+  sendFailedAt: 93,
+  lastDropAt: 94,
+  lastSentAt: 95,
 } as const;
 
 export const FLAG = {

@@ -97,6 +97,13 @@ export class SlotReader {
       lastTimestamp: words[word + SLOT.lastTimestamp]! >>> 0,
       jitter: double(SLOT_DOUBLE.jitter),
       tos: undefined,
+      otherSource: this.address(slot, SLOT.otherSource),
+      otherSourceAt: double(SLOT_DOUBLE.otherSourceAt),
+      sendErrno: words[word + SLOT.sendErrno]!,
+      sendFailedAt: double(SLOT_DOUBLE.sendFailedAt),
+      lastDrop: DROP_REASONS[words[word + SLOT.lastDrop]!],
+      lastDropAt: double(SLOT_DOUBLE.lastDropAt),
+      lastSentAt: double(SLOT_DOUBLE.lastSentAt),
     };
   }
 

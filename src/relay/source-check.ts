@@ -78,7 +78,20 @@ export class SourceCheck {
       this.#reports.event(REPORT.endpointChanged, slot, 0, from, at, undefined, 0);
       return SOURCE_ACCEPTED;
     }
-    return flags & FLAG.strictSource ? this.#refuse(slot, base, from, at, now) : SOURCE_ACCEPTED;
+    if (flags & FLAG.strictSource) return this.#refuse(slot, base, from, at, now);
+    if (!stray) this.note(slot, from, at, now);
+    return SOURCE_ACCEPTED;
+  }
+
+  /** Remembers the source of a packet that changed nothing: where a misplaced party really is. */
+  note(slot: number, from: Int32Array, at: number, now: number): void {
+    const words = this.#words;
+    const base = slot * SLOT_WORDS;
+    this.#doubles[slot * SLOT_DOUBLES + SLOT_DOUBLE.otherSourceAt] = now;
+    if (sameAddress(from, at, words, base + SLOT.otherSource)) return;
+    beginChange(words, base);
+    copyAddress(words, base + SLOT.otherSource, from, at);
+    endChange(words, base);
   }
 
   #learn(slot: number, base: number, from: Int32Array, at: number, stray: boolean, now: number): number {
@@ -90,9 +103,9 @@ export class SourceCheck {
       if (rank > words[base + SLOT.bestRank]!) {
         // Somebody better was heard: this one changes nothing, but after the learning time it ends it.
         if (late && !stray) this.#confirm(slot, base);
-        return words[base + SLOT.flags]! & FLAG.strictSource
-          ? this.#refuse(slot, base, from, at, now)
-          : SOURCE_ACCEPTED;
+        if (words[base + SLOT.flags]! & FLAG.strictSource) return this.#refuse(slot, base, from, at, now);
+        if (!stray) this.note(slot, from, at, now);
+        return SOURCE_ACCEPTED;
       }
       if (stray) return SOURCE_ACCEPTED;
       words[base + SLOT.bestRank] = rank;
@@ -132,6 +145,7 @@ export class SourceCheck {
   }
 
   #refuse(slot: number, base: number, from: Int32Array, at: number, now: number): number {
+    this.note(slot, from, at, now);
     const second = Math.floor(now / 1_000) | 0;
     if (this.#words[base + SLOT.strictReported] !== second) {
       this.#words[base + SLOT.strictReported] = second;
