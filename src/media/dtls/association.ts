@@ -240,7 +240,8 @@ export class DtlsAssociation {
     }
     const waiting = this.#unverified;
     if (waiting.length === 0) return;
-    const right = waiting.find(({ connection }) => hasFingerprint(certificateOf(connection), fingerprint));
+    // The last of them: a peer that began anew has forgotten the ones before.
+    const right = waiting.findLast(({ connection }) => hasFingerprint(certificateOf(connection), fingerprint));
     this.#verify(right ?? waiting.at(-1)!, now);
   }
 

@@ -19,7 +19,10 @@ export type DtlsEvent =
     }
   /** The handshake is complete, but SDP has not said yet whose certificate to expect. No keys until it does. */
   | { readonly kind: "unverified" }
-  /** `actual` has the hash of `expected`. Keys of before are void. */
+  /**
+   * Somebody with another certificate; `actual` has the hash of `expected`. Keys in force stay in force: it may be a stranger
+   * who tried beside the peer.
+   */
   | { readonly kind: "fingerprint-mismatch"; readonly expected: Fingerprint; readonly actual: Fingerprint }
   | {
       readonly kind: "alert";

@@ -317,6 +317,17 @@ describe("the peer's certificate", () => {
     }
   });
 
+  test("the client begins anew and completes twice before SDP comes: its last handshake counts", () => {
+    const network = new Network(38);
+    const { caller, callee } = pair(network, {}, { peer: undefined });
+    caller.start();
+    network.run();
+    caller.association.restart({}, network.now);
+    network.run();
+    callee.association.setPeer(sha256(CALLER_CERTIFICATE), network.now);
+    expectConnected(caller, callee);
+  });
+
   test("SDP comes while the handshake is under way", () => {
     const network = new Network(37);
     const { caller, callee } = pair(network, {}, { peer: undefined });
