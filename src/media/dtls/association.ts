@@ -189,8 +189,8 @@ export class DtlsAssociation {
       return;
     }
     if (from?.path === "pending") {
-      if (this.#early.keep(from.endpoint, datagram)) counters.earlyKept++;
-      else counters.earlyDropped++;
+      counters.earlyKept++;
+      if (!this.#early.keep(from.endpoint, datagram)) counters.earlyDropped++;
       return;
     }
     const { records } = readRecords(datagram);

@@ -14,7 +14,7 @@ export const DTLS_COUNTERS = [
   "refusedSource",
   "refusedTotal",
   "refusedAssociation",
-  /** Datagrams kept because ICE was not ready, and those for which there was no room. */
+  /** Datagrams kept because ICE was not ready, and those of them that later ones displaced. */
   "earlyKept",
   "earlyDropped",
   /** Bytes that are no record, or no handshake fragment. */

@@ -15,11 +15,12 @@ export class EarlyDatagrams {
     return this.#list.length;
   }
 
-  /** Copies the bytes. False when there is no room: the peer repeats what matters. */
+  /** Copies the bytes. False if the oldest had to go for it: a stranger must not be able to fill the store for good. */
   keep(source: Endpoint, datagram: Uint8Array): boolean {
-    if (this.#list.length >= MAX_DTLS_EARLY_DATAGRAMS) return false;
+    const full = this.#list.length >= MAX_DTLS_EARLY_DATAGRAMS;
+    if (full) this.#list.shift();
     this.#list.push({ source, bytes: datagram.slice() });
-    return true;
+    return !full;
   }
 
   /** What came from this source, oldest first; it is kept no longer. */
