@@ -130,7 +130,8 @@ export class Daemon {
   async stop(): Promise<void> {
     if (this.child.exitCode === null && this.child.signalCode === null) {
       if (this.#frozen) process.kill(this.pid, "SIGCONT");
-      this.child.kill("SIGTERM");
+      // Both daemons end at once on this one; SIGTERM would wait for the calls.
+      this.child.kill("SIGINT");
       if ((await Promise.race([this.child.exited, Bun.sleep(5000)])) === undefined) this.child.kill("SIGKILL");
       await this.child.exited;
     }

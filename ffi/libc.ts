@@ -34,6 +34,9 @@ interface LibC {
   read(fd: number, buffer: Address, length: number): number;
   write(fd: number, buffer: Address, length: number): number;
   usleep(microseconds: number): number;
+  sched_setaffinity(pid: number, bytes: number, mask: Address): number;
+  sched_setscheduler(pid: number, policy: number, parameter: Address): number;
+  setpriority(which: number, who: number, nice: number): number;
   prctl(option: number, argument: number, a: number, b: number, c: number): number;
   munmap(address: Address, bytes: number): number;
   madvise(address: Address, bytes: number, advice: number): number;
@@ -65,6 +68,9 @@ export const libc: LibC = dlopen("libc.so.6", {
   read: { args: [int, pointer, int], returns: int },
   write: { args: [int, pointer, int], returns: int },
   usleep: { args: [int], returns: int },
+  sched_setaffinity: { args: [int, "u64", pointer], returns: int },
+  sched_setscheduler: { args: [int, int, pointer], returns: int },
+  setpriority: { args: [int, int, int], returns: int },
   prctl: { args: [int, int, int, int, int], returns: int },
   munmap: { args: [pointer, "u64"], returns: int },
   madvise: { args: [pointer, "u64", int], returns: int },
@@ -120,6 +126,7 @@ export const MAP_POPULATE = 0x8000;
 export const MAP_FIXED_NOREPLACE = 0x100000;
 export const MADV_DONTNEED = 4;
 
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_DGRAM = 2;
@@ -129,6 +136,9 @@ export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
+export const SO_INCOMING_CPU = 49;
+/** Nine words of struct sk_meminfo; the last is the number of packets dropped. */
+export const SO_MEMINFO = 55;
 export const IPPROTO_IP = 0;
 export const IP_TOS = 1;
 export const IP_PKTINFO = 8;

@@ -8,10 +8,13 @@ import { formatEndpoint } from "./address.ts";
 import { CallState } from "./call/state.ts";
 import { type CallEvent, type CommandReply, type Context, type Effect, transition } from "./call/transition.ts";
 import type { Settings } from "./config/settings.ts";
+import type { Served } from "./life/lifetime.ts";
+import { type InForce, planReload, type Reload } from "./life/reload.ts";
 import { Dispatcher } from "./ng/dispatcher.ts";
 import { listenUdp, type UdpListener } from "./ng/transports/udp.ts";
 import { HostLoad } from "./observe/host-load.ts";
 import type { Log } from "./observe/log.ts";
+import type { Subsystem } from "./observe/vocabulary.ts";
 import { Operations } from "./operations.ts";
 import { startUserspacePlane, type Userspace } from "./planes/userspace.ts";
 import { chooseEngine } from "./relay/engine-choice.ts";
@@ -23,7 +26,7 @@ const INSTANCE_ID_BYTES = 6;
 
 const RANDOM: Context["random"] = { bytes: (count) => randomBytes(count) };
 
-export interface Daemon {
+export interface Daemon extends Served {
   /** Ends all calls, closes everything and resolves when the workers are gone. */
   stop(): Promise<void>;
 }
@@ -72,10 +75,12 @@ class Driver implements Daemon {
   readonly #context: { -readonly [Key in keyof Context]: Context[Key] };
   readonly #listeners: UdpListener[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #inForce: InForce;
 
   constructor(settings: Settings, log: Log, relay: Userspace) {
     this.#log = log;
     this.#settings = settings;
+    this.#inForce = settings;
     this.#relay = relay;
     const instanceId = randomBytes(INSTANCE_ID_BYTES).toString("hex");
     this.#state = new CallState({ ...settings.call, instanceId }, Date.now());
@@ -134,6 +139,34 @@ class Driver implements Daemon {
     const { reply, effects } = transition(this.#state, event, this.#context);
     for (const effect of effects) this.#carryOut(effect);
     return reply;
+  }
+
+  get calls(): number {
+    let count = 0;
+    for (const { deleteAt } of this.#state.calls.values()) if (deleteAt === undefined) count++;
+    return count;
+  }
+
+  get obstacles(): readonly string[] {
+    return this.#operations.health().reasons;
+  }
+
+  get workers(): ReturnType<Userspace["status"]> {
+    return this.#relay.status();
+  }
+
+  refuseNewCalls(): void {
+    this.#operations.console.refuseNewCalls();
+  }
+
+  reload(settings: Settings): Reload {
+    const plan = planReload(this.#inForce, settings);
+    this.#inForce = plan.inForce;
+    this.#state.settings = { ...this.#state.settings, ...plan.call };
+    if (plan.templates) this.#dispatcher.templates = plan.templates;
+    for (const [subsystem, level] of Object.entries(plan.levels)) this.#log.setLevel(level, subsystem as Subsystem);
+    this.#operations.console.reloaded(plan.live, settings.values);
+    return plan;
   }
 
   async stop(): Promise<void> {

@@ -85,9 +85,27 @@ one must work, the others may be missing.
 The environment variables \`RTPENGINE_REDIS_AUTH_PW\`, \`RTPENGINE_REDIS_WRITE_AUTH_PW\` and
 \`RTPENGINE_REDIS_SUBSCRIBE_AUTH_PW\` win over passwords in \`redis\`, \`redis-write\` and \`redis-subscribe\`.
 
+## Signals
+
+| Signal | What happens |
+|---|---|
+| SIGTERM | New calls are refused with the text that makes SIP proxies try another node, running ones go on, \`/health/ready\` answers 503. The daemon ends with its last call or after \`drain-time\`, at once without calls. A second signal ends it at once. |
+| SIGINT | The end at once, for whoever pressed Ctrl-C. |
+| SIGHUP | The configuration is read again. Options marked *set* or *reload*, log levels and templates are in force at once; the log says which, and which changes need a restart. A file with an error changes nothing. What an operator has set by hand stays until that option changes in the file. |
+| SIGUSR1, SIGUSR2 | One log level less, one more. |
+
+\`drain-time\` is 60 s by default: less than the 90 s after which systemd kills a service that does not stop. Where the unit has
+\`Type=notify\` systemd is asked for more time as long as calls are up, so a longer one needs no other unit. rtpengine ends at
+once: set 0 where something else moves the calls and must not wait, such as a cluster manager, and a value below the grace
+period in containers (docker: 10 s, Kubernetes: 30 s).
+
+Under systemd with \`Type=notify\` or \`Type=notify-reload\` the manager is told when the daemon is ready, reloads, stops, and how
+many calls are up; with \`WatchdogSec\` it gets signs of life as long as the main thread and all relay workers run.
+
 ## Options
 
-*set*: can be changed while running with this command of the operator's command line. **Later**: checked, without effect in
+*set*: can be changed while running with this command of the operator's command line. *reload*: SIGHUP takes a change over,
+as it does with *set*. **Later**: checked, without effect in
 this version. **Ignored**: accepted so that existing files work, for the reason given.
 `;
 
@@ -113,6 +131,7 @@ function row(name: OptionName): string {
     ...(option.commandLineOnly ? ["Command line only."] : []),
     ...(other.length > 0 ? [`Also: ${other.join(", ")}.`] : []),
     ...(option.set === undefined ? [] : [`*set ${option.set}*`]),
+    ...(option.reload ? ["*reload*"] : []),
     ...(option.status.state === "later" ? ["**Later.**"] : []),
     ...(option.status.state === "ignored" ? [`**Ignored:** ${option.status.reason}.`] : []),
   ];

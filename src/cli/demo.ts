@@ -41,6 +41,7 @@ export async function demo(args: readonly string[]): Promise<number> {
       `--interface=${HOST}`,
       `--listen-ng=${HOST}:${ngPort}`,
       "--log-level=4",
+      "--drain-time=0",
       "--log-stderr",
       "--foreground",
     ],

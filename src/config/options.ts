@@ -65,6 +65,8 @@ export interface Option<V = unknown> {
   readonly doc: string;
   /** `set` command of the operator's command line that changes it while running; undefined: needs a restart. */
   readonly set?: string;
+  /** Also without `set`: taken over while running when the configuration is read again (SIGHUP). */
+  readonly reload?: true;
   readonly status: Status;
   /** Only on the command line: makes no sense in a file. */
   readonly commandLineOnly?: true;
@@ -149,6 +151,7 @@ export const OPTIONS = {
   templates: maybe(string("NAME", "the name of a section"), {
     group: "General",
     doc: "Section of rtpengine.conf with signalling templates: `NAME = flags`. In TOML the table `[templates]` itself.",
+    reload: true,
   }),
   foreground: flag({
     short: "f",
@@ -186,20 +189,24 @@ export const OPTIONS = {
     short: "T",
     group: "Network",
     doc: "ToS byte of media packets; EF is 184.",
+    reload: true,
   }),
   "save-interface-ports": flag({
     short: "S",
     group: "Network",
     doc: "Open ports only on the first address of the wanted family: fewer ICE candidates, fewer ports.",
+    reload: true,
     status: LATER,
   }),
   "sip-source": flag({
     group: "Network",
     doc: "Send media to the SIP source address instead of the one in SDP unless told `trust-address`.",
+    reload: true,
   }),
   "endpoint-learning": option(oneOf(["delayed", "immediate", "off", "heuristic"]), "heuristic", {
     group: "Network",
     doc: "How the real source of a party's media is found behind NAT.",
+    reload: true,
   }),
 
   // Control
@@ -305,6 +312,11 @@ export const OPTIONS = {
   }),
 
   // Timeouts and limits
+  "drain-time": option(natural({ unit: "seconds" }), 60, {
+    group: "Timeouts and limits",
+    doc: "SIGTERM: new calls are refused and the daemon ends with its last call, or after this time; 0 = at once. A second signal, and SIGINT, end it at once. rtpengine does not know this option.",
+    reload: true,
+  }),
   timeout: option(seconds, 60, {
     short: "o",
     group: "Timeouts and limits",
@@ -357,6 +369,7 @@ export const OPTIONS = {
   "reject-invalid-sdp": flag({
     group: "Timeouts and limits",
     doc: "Refuse SDP that cannot be parsed instead of passing it on.",
+    reload: true,
   }),
 
   // Media
@@ -386,6 +399,7 @@ export const OPTIONS = {
   "ssrc-reporting": option(oneOf(["full", "inline", "global", "none"]), "full", {
     group: "Media",
     doc: "Shape of the SSRC data in replies to `query`.",
+    reload: true,
   }),
   "rtcp-interval": option(natural({ min: 1, unit: "milliseconds", example: 5_000 }), 5_000, {
     group: "Media",
@@ -404,18 +418,23 @@ export const OPTIONS = {
   "log-stderr": flag({
     short: "E",
     group: "Logging",
-    doc: "Log to stderr. Under systemd lines carry their priority for journald either way.",
+    doc: "Log to stderr instead of syslog; it also gets the log where there is no syslog, and when it is a terminal. Under systemd lines carry their priority for journald.",
   }),
   "no-log-timestamps": flag({ group: "Logging", doc: "No time in front of lines on stderr." }),
   "split-logs": flag({ group: "Logging", doc: "A message of several lines becomes as many log lines." }),
   "max-log-line-length": option(natural({ unit: "characters" }), 0, {
     group: "Logging",
     doc: "Longer messages are broken; 0 = never.",
+    defaultText: "500 to syslog, else 0",
   }),
-  "log-facility": option(facility, "daemon", { group: "Logging", doc: "Syslog facility of the log.", status: LATER }),
+  "log-facility": option(facility, "daemon", { group: "Logging", doc: "Syslog facility of the log." }),
+  "log-socket": option(path, "/dev/log", {
+    group: "Logging",
+    doc: "Unix socket of the syslog daemon; `none`: there is none. rtpengine does not know this option.",
+  }),
   "log-facility-cdr": maybe(facility, {
     group: "Logging",
-    doc: "Switches on one line per finished call, with this facility.",
+    doc: "Switches on one line per finished call, to syslog with this facility; to stderr where there is no syslog.",
     defaultText: "off",
   }),
   "log-facility-rtcp": maybe(facility, {
@@ -434,7 +453,7 @@ export const OPTIONS = {
     group: "Logging",
     doc: 'How the call is shown: `[CALLID]:`, `[ID="CALLID" ...]:`, or one JSON object per line.',
   }),
-  "log-name": option(text, "rtpengine", { group: "Logging", doc: "Syslog ident.", status: LATER }),
+  "log-name": option(text, "rtpengine", { group: "Logging", doc: "Syslog ident." }),
   "log-mark-prefix": option(text, "", { group: "Logging", doc: "Text before addresses and call-ids." }),
   "log-mark-suffix": option(text, "", { group: "Logging", doc: "Text after addresses and call-ids." }),
   "log-srtp-keys": flag({ group: "Logging", doc: "Write SRTP keys to the log.", status: LATER }),
@@ -1021,6 +1040,7 @@ export const OPTIONS = {
   "moh-attr-name": maybe(text, {
     group: "Player and music on hold",
     doc: "SDP attribute that marks music on hold.",
+    reload: true,
   }),
   "moh-prevent-double-hold": flag({
     group: "Player and music on hold",

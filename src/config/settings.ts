@@ -316,6 +316,10 @@ class Loader {
         timestamps: !value("no-log-timestamps"),
         splitLines: value("split-logs"),
         maxLineLength: value("max-log-line-length"),
+        // To syslog other lengths are usual; the daemon finds out where the log goes.
+        maxLineLengthGiven: this.#given.has("max-log-line-length"),
+        toStderr: value("log-stderr"),
+        socket: value("log-socket"),
         facility: value("log-facility"),
         channels: {
           cdr: value("log-facility-cdr"),
@@ -590,6 +594,11 @@ function withoutSecrets(name: OptionName, text: string): string {
 
 const bytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
 
+function isLive(name: OptionName): boolean {
+  const { set, reload } = optionNamed(name);
+  return set !== undefined || reload === true;
+}
+
 /** Options whose values differ, by what a change of them takes. */
 export function changedOptions(
   before: OptionValues,
@@ -597,7 +606,7 @@ export function changedOptions(
 ): { readonly live: readonly OptionName[]; readonly restart: readonly OptionName[] } {
   const changed = OPTION_NAMES.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
   return {
-    live: changed.filter((name) => optionNamed(name).set !== undefined),
-    restart: changed.filter((name) => optionNamed(name).set === undefined),
+    live: changed.filter(isLive),
+    restart: changed.filter((name) => !isLive(name)),
   };
 }

@@ -6,7 +6,7 @@ import type { CallState } from "../call/state.ts";
 import { Decimal, ngForm, type StatisticsTree, type StatisticsValue, statisticsTree } from "../call/statistics.ts";
 import type { CallEvent, CommandReply, Context } from "../call/transition.ts";
 import { type CallSummary, type CallView, callSummaries, callView, familyClasses } from "../call/views.ts";
-import { type OptionName, optionNamed } from "../config/options.ts";
+import { type OptionName, type OptionValues, optionNamed } from "../config/options.ts";
 import type { Settings } from "../config/settings.ts";
 import type { ControlPeers } from "../ng/control-peers.ts";
 import { COMMANDS } from "../ng/vocabulary/commands.ts";
@@ -66,6 +66,7 @@ export class Console implements Operator {
   readonly #others = new Map<ParameterName, number>();
   readonly #ledger = new TrafficLedger();
   #draining = false;
+  #ending = false;
 
   constructor(sources: ConsoleSources) {
     this.#sources = sources;
@@ -153,10 +154,22 @@ export class Console implements Operator {
     const { state, log } = this.#sources;
     const field = IN_CALL_SETTINGS[name];
     if (field) state.settings = { ...state.settings, [field]: now };
-    else this.#others.set(name, now);
-    if (name === "controltos") this.#sources.setControlTos?.(now);
+    else this.#setOther(name, now);
     log.notice("control", `${PARAMETER_OPTIONS[name]} set to ${now} by operator`);
     return now;
+  }
+
+  #setOther(name: ParameterName, value: number): void {
+    this.#others.set(name, value);
+    if (name === "controltos") this.#sources.setControlTos?.(value);
+  }
+
+  /** These options have new values since the configuration was read again; those of the call core are in force already. */
+  reloaded(options: readonly OptionName[], values: OptionValues): void {
+    for (const name of PARAMETER_NAMES) {
+      const option = PARAMETER_OPTIONS[name];
+      if (!IN_CALL_SETTINGS[name] && options.includes(option)) this.#setOther(name, Number(values[option]));
+    }
   }
 
   logLevel(subsystem: Subsystem): number {
@@ -191,8 +204,14 @@ export class Console implements Operator {
     return this.#draining;
   }
 
+  /** The daemon is going to end: as draining, without a way back. */
+  refuseNewCalls(): void {
+    this.#ending = true;
+    this.#draining = true;
+  }
+
   drain(on: boolean): void {
-    if (on === this.#draining) return;
+    if (on === this.#draining || this.#ending) return;
     this.#draining = on;
     const { log, state } = this.#sources;
     log.notice("core", on ? `Draining: new calls are refused, ${state.calls.size} running` : "Taking new calls again");

@@ -26,11 +26,12 @@ export const DRAIN: readonly Word<Operator>[] = [
     help: "take new calls again",
     run(operator) {
       operator.drain(false);
+      if (operator.draining) return `The daemon is ending: new calls stay refused, ${running(operator)} running.\n`;
       return `Taking new calls, ${running(operator)} running.\n`;
     },
     data(operator) {
       operator.drain(false);
-      return { draining: false, calls: running(operator) };
+      return { draining: operator.draining, calls: running(operator) };
     },
   },
 ];

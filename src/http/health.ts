@@ -15,7 +15,7 @@ export interface HealthSources {
 
 export function health({ draining, workers, ports }: HealthSources): Health {
   const reasons: string[] = [];
-  if (draining) reasons.push("draining: new calls are refused by an operator");
+  if (draining) reasons.push("draining: new calls are refused");
   for (const { worker, alive, stuck } of workers) {
     if (!alive) reasons.push(`relay worker ${worker} is not running`);
     else if (stuck) reasons.push(`relay worker ${worker} is stuck`);

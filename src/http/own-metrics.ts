@@ -49,7 +49,11 @@ export function ownFamilies(figures: OwnFigures): AnyFamily[] {
   const families: AnyFamily[] = [
     gauge("sluice_build_info", "Version of this daemon; always 1", [{ labels: { ...build }, value: 1 }]),
     gauge("sluice_ready", "1 while new calls are taken", one(figures.ready ? 1 : 0)),
-    gauge("sluice_draining", "1 while new calls are refused by an operator", one(figures.draining ? 1 : 0)),
+    gauge(
+      "sluice_draining",
+      "1 while new calls are refused: an operator drains, or the daemon is ending",
+      one(figures.draining ? 1 : 0),
+    ),
     gauge("sluice_streams", "Open media sockets by the plane that forwards them", [
       { labels: { plane: plane.name, engine: plane.engine }, value: sockets.open },
     ]),

@@ -66,8 +66,16 @@ interface Bucket {
   readonly sample: string;
 }
 
-/** `now`: Unix milliseconds. */
-export function createLog(settings: LogSettings, sink: LogSink, now: () => number = Date.now): Log {
+/**
+ * @param now Unix milliseconds
+ * @param records where lines of the CDR, RTCP and DTMF streams go
+ */
+export function createLog(
+  settings: LogSettings,
+  sink: LogSink,
+  now: () => number = Date.now,
+  records: LogSink = sink,
+): Log {
   const levels: Record<Subsystem, number> = { ...settings.levels };
   const debugged = new Set<string>();
   const buckets = new Map<string, Bucket>();
@@ -110,7 +118,7 @@ export function createLog(settings: LogSettings, sink: LogSink, now: () => numbe
   /** One line per kind that lost lines; `all`: also where the storm is still on. */
   function report(time: number, all: boolean): void {
     sweptAt = time;
-    const lost = sink.takeLost();
+    const lost = sink.takeLost() + (records === sink ? 0 : records.takeLost());
     if (lost > 0) emit("warning", "core", undefined, `${lost} log lines were lost: their reader is too slow`, time);
     for (const bucket of buckets.values()) {
       if (bucket.suppressed === 0) continue;
@@ -201,7 +209,7 @@ export function createLog(settings: LogSettings, sink: LogSink, now: () => numbe
     channelEnabled: (channel) => settings.channels[channel] !== undefined,
     channel(channel, line) {
       const facility = settings.channels[channel];
-      if (facility) sink.write(visible(line), LEVELS.info, facility, now());
+      if (facility) records.write(visible(line), LEVELS.info, facility, now());
     },
     setLevel,
     level: (subsystem) => levels[subsystem],
@@ -221,10 +229,11 @@ export function createLog(settings: LogSettings, sink: LogSink, now: () => numbe
     flush() {
       report(now(), true);
       sink.flush();
+      if (records !== sink) records.flush();
     },
     drain() {
       report(now(), true);
-      return sink.drain();
+      return records === sink ? sink.drain() : Promise.all([sink.drain(), records.drain()]).then(() => {});
     },
   };
 }

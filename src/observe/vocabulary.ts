@@ -83,6 +83,11 @@ export interface LogSettings {
   readonly splitLines: boolean;
   /** Longest message text in one line, characters; 0 = no limit. */
   readonly maxLineLength: number;
+  readonly maxLineLengthGiven?: boolean;
+  /** Wanted on stderr instead of syslog. */
+  readonly toStderr?: boolean;
+  /** Unix socket of the syslog daemon; undefined or `none` = none. */
+  readonly socket?: string;
   readonly facility: Facility;
   /** Facilities of the extra streams; undefined = that stream is off. */
   readonly channels: Readonly<Record<Channel, Facility | undefined>>;

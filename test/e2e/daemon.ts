@@ -41,6 +41,8 @@ export function daemonCommand(options: DaemonOptions = {}): string[] {
     `--port-min=${options.portMin ?? PORT_MIN}`,
     `--port-max=${options.portMax ?? PORT_MAX}`,
     "--delete-delay=0",
+    // Scenarios end with calls up, and rtpengine ends at once.
+    ...(isPeer ? [] : ["--drain-time=0"]),
     "--foreground",
     "--log-stderr",
     `--log-level=${options.logLevel ?? 7}`,
