@@ -9,7 +9,9 @@ import { DtlsCookies } from "../../../src/media/dtls/cookies.ts";
 import { newDtlsCounters } from "../../../src/media/dtls/counters.ts";
 import type { HandshakeStep } from "../../../src/media/dtls/handshake.ts";
 import { glimpseClientHello } from "../../../src/media/dtls/hello.ts";
-import { Reassembly, readFragments } from "../../../src/media/dtls/reassembly.ts";
+import type { HandshakeMessage } from "../../../src/media/dtls/reassembly.ts";
+import { handshakeMessage, Reassembly, readFragments } from "../../../src/media/dtls/reassembly.ts";
+import { plainRecord } from "../../../src/media/dtls/record.ts";
 import { ServerHandshake } from "../../../src/media/dtls/server.ts";
 import { SRTP_PROFILES } from "../../../src/media/dtls/srtp-profiles.ts";
 import { CIPHER_SUITES } from "../../../src/media/dtls/suites.ts";
@@ -104,6 +106,43 @@ describe("a peer that has the right certificate but not its key", () => {
   });
 });
 
+describe("Finished", () => {
+  test("that does not match the transcript is refused by either side", () => {
+    const { client, server } = handshakes();
+    const plain = (step: HandshakeStep) =>
+      (step.flight ?? []).flatMap((item) => ("message" in item ? [item.message] : []));
+    const spoiled = (message: HandshakeMessage) => {
+      const body = Uint8Array.from(message.body);
+      body[11]! ^= 1;
+      return handshakeMessage(message.type, message.sequence, body);
+    };
+    let answer: HandshakeStep = {};
+    for (const message of plain(server.receive(plain(client.begin())[0]!))) answer = client.receive(message);
+    const flight = plain(answer);
+    for (const message of flight.slice(0, -1)) server.receive(message);
+    const wrong = "the Finished message does not match the handshake";
+    expect(() => server.receive(spoiled(flight.at(-1)!))).toThrow(wrong);
+    const [finished] = plain(server.receive(flight.at(-1)!));
+    expect(() => client.receive(spoiled(finished!))).toThrow(wrong);
+    expect(() => client.receive(handshakeMessage(finished!.type, 7, finished!.body.slice(0, 11)))).toThrow(wrong);
+    expect(client.receive(finished!).result).toBeDefined();
+  });
+
+  test("in the clear is not looked at: the handshake goes on", () => {
+    const network = new Network(5);
+    const { caller, callee } = pair(network);
+    caller.start();
+    network.run(15);
+    // ClientHello was 0: for Finished of the client 4 is next but three.
+    for (const sequence of [1, 2, 3, 4]) {
+      callee.receive(plainRecord(22, 0xfefd, 90, handshakeMessage(20, sequence, new Uint8Array(12)).bytes), CALLER);
+    }
+    expect(callee.counters.unexpected).toBe(4);
+    network.run();
+    expect([caller.association.state, callee.association.state]).toEqual(["connected", "connected"]);
+  });
+});
+
 function handshakes(): { readonly client: ClientHandshake; readonly server: ServerHandshake } {
   const common = { profiles: SRTP_PROFILES, suites: CIPHER_SUITES, random: new Random(9), accepts: () => true };
   return {
@@ -177,11 +216,12 @@ describe("a stranger who can send from the peer's address", () => {
       const events = party.events.length;
       party.receive(alert, from);
       party.receive(forged, from);
+      party.receive(Buffer.concat([alert, forged]), from);
       for (const bytes of other.sent) party.receive(bytes, from);
       expect(party.association.state).toBe("connected");
       expect(party.events.length).toBe(events);
       expect(party.counters.unexpected).toBeGreaterThan(0);
-      expect(party.counters.badRecords).toBe(1);
+      expect(party.counters.badRecords).toBe(2);
       expect(party.counters.replayedRecords).toBeGreaterThan(0);
     }
   });
