@@ -11,6 +11,8 @@ const PACKAGES = [
   { name: "sip-tester", files: ["/usr/bin/sipp"] },
   { name: "iproute2", files: ["/usr/sbin/ip", "/usr/bin/ip", "/sbin/ip"] },
   { name: "util-linux", files: ["/usr/bin/unshare"] },
+  { name: "rtpengine-utils", files: ["/usr/bin/rtpengine-ctl"] },
+  { name: "prometheus", files: ["/usr/bin/promtool"] },
 ] as const;
 
 const POLICY = "/usr/sbin/policy-rc.d";
