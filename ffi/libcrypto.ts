@@ -67,6 +67,7 @@ export class Cipher {
   readonly #context: number;
   /** Where libcrypto writes lengths that nobody needs, and where keys lie while they are set. */
   static readonly #scratch = mapArena(4_096);
+  static readonly #scratchBytes = new Uint8Array(Cipher.#scratch.view());
 
   /**
    * @param algorithm OpenSSL's name: `AES-128-CTR`, `id-aes256-GCM`, `AES-128-ECB`
@@ -78,7 +79,7 @@ export class Cipher {
     key: Uint8Array,
   ) {
     const scratch = Cipher.#scratch;
-    const bytes = new Uint8Array(scratch.view());
+    const bytes = Cipher.#scratchBytes;
     bytes.set(Buffer.from(`${algorithm}\0`, "latin1"), 0);
     const type = Number(calls.EVP_get_cipherbyname(scratch.address));
     if (type === NULL) throw new Error(`libcrypto does not know ${algorithm}`);
@@ -132,17 +133,19 @@ export class Cipher {
 /** HMAC-SHA1 with one key. */
 export class Hmac {
   readonly #context: number;
+  /** Where keys lie while they are set. */
+  static readonly #key = mapArena(4_096);
+  static readonly #keyBytes = new Uint8Array(Hmac.#key.view());
 
   constructor(
     private readonly calls: Calls,
     key: Uint8Array,
   ) {
     this.#context = Number(calls.HMAC_CTX_new());
-    const scratch = mapArena(key.length);
-    const bytes = new Uint8Array(scratch.view());
+    const bytes = Hmac.#keyBytes;
     bytes.set(key);
-    calls.HMAC_Init_ex(this.#context, scratch.address, key.length, Number(calls.EVP_sha1()), NULL);
-    scratch.release();
+    calls.HMAC_Init_ex(this.#context, Hmac.#key.address, key.length, Number(calls.EVP_sha1()), NULL);
+    bytes.fill(0, 0, key.length);
   }
 
   /** 20 bytes to `out`: over `length` bytes at `at`, then 4 bytes at `trailer`. */

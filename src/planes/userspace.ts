@@ -1,5 +1,6 @@
 /** The forwarding plane that needs nothing but sockets: relay workers, their port pool, and what they count. */
 import { MAX_SOCKETS } from "../limits.ts";
+import { chooseSrtpLibrary, type SrtpLibraryName } from "../media/srtp/library.ts";
 import type { EngineName } from "../relay/engine.ts";
 import type { HandUpEntry } from "../relay/hand-up-ring.ts";
 import { PortPool } from "../relay/port-pool.ts";
@@ -15,6 +16,8 @@ export interface UserspaceOptions {
   /** Longest time for which packets may gather before they are forwarded, microseconds; 0 = never. Default 250. */
   readonly gatherMicroseconds?: number;
   readonly engine?: EngineName;
+  /** What encrypts; chosen by trying unless told. */
+  readonly srtp?: SrtpLibraryName;
   /** Sockets at once. Default and maximum: MAX_SOCKETS. */
   readonly capacity?: number;
   /** Length of provisional endpoint learning. Default 3000. */
@@ -91,7 +94,13 @@ export class UserspacePlane implements ForwardingPlane {
 
 /** @throws SystemError (or an Error that says which worker did not start, and why) */
 export async function startUserspacePlane(options: UserspaceOptions): Promise<Userspace> {
+  const srtp = chooseSrtpLibrary(options.srtp);
+  if (srtp.name === "runtime" && options.srtp === undefined) {
+    const message = `SRTP is done by the runtime's own crypto, correct but several times slower: ${srtp.reason}`;
+    options.log("warning", message);
+  }
   const workers = await RelayWorkers.start({
+    srtp: srtp.name,
     threads: options.threads,
     gatherMicroseconds: options.gatherMicroseconds ?? 250,
     ...(options.engine && { engine: options.engine }),

@@ -1,4 +1,5 @@
 /** What a relay worker is given when it starts: addresses of memory and descriptors that the main thread owns. */
+import type { SrtpLibraryName } from "../media/srtp/library.ts";
 import type { EngineName } from "./engine.ts";
 
 export interface Region {
@@ -9,6 +10,7 @@ export interface Region {
 export interface WorkerStart {
   readonly index: number;
   readonly engine: EngineName;
+  readonly srtp: SrtpLibraryName;
   readonly table: Region;
   readonly clockRates: Region;
   readonly control: Region;

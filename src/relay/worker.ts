@@ -37,7 +37,7 @@ self.onmessage = (event: MessageEvent<WorkerStart>) => {
   const wake = new EventFd(start.wake);
   const reports = new HandUpWriter(control, view(start.handUp), table.words, new EventFd(start.main));
   const guardsOf = (buffer: PacketBuffer) => {
-    guards = new Guards(chooseSrtpLibrary().library, buffer);
+    guards = new Guards(chooseSrtpLibrary(start.srtp).library, buffer);
     return guards;
   };
   let guards!: Guards;

@@ -11,6 +11,7 @@ import { type Watch, watchReadable } from "../../ffi/reactor.ts";
 import { threadEntry } from "../../ffi/thread.ts";
 import type { Family } from "../address.ts";
 import { HAND_UP_RING_BYTES, MAX_SOCKETS, MAX_WAITING_COMMANDS, MAX_WORKERS } from "../limits.ts";
+import type { SrtpLibraryName } from "../media/srtp/library.ts";
 import { DROP_REASONS, type DropReason, type SocketId, type StreamSpec } from "../planes/plane.ts";
 import { COMMAND, encodeApply, RECORD } from "./command.ts";
 import { COMMAND_RING_BYTES, CommandWriter } from "./command-ring.ts";
@@ -28,6 +29,8 @@ export interface RelayOptions {
   /** Longest time to gather packets, microseconds; 0 = never. */
   readonly gatherMicroseconds: number;
   readonly engine?: EngineName;
+  /** What encrypts; libcrypto unless told. A worker that cannot have it falls back by itself. */
+  readonly srtp?: SrtpLibraryName;
   /** Sockets at once; {@link MAX_SOCKETS} unless told. */
   readonly capacity?: number;
   /** Length of provisional endpoint learning; 3000 unless told. */
@@ -543,6 +546,7 @@ export class RelayWorkers implements SocketSlots {
     thread.postMessage({
       index,
       engine: this.engine,
+      srtp: this.#options.srtp ?? "libcrypto",
       table: { address: this.#table.address, bytes: this.#capacity * SLOT_BYTES },
       clockRates: { address: this.#rateArena.address, bytes: CLOCK_RATES_BYTES },
       control: region(0, CONTROL_BYTES),
