@@ -25,7 +25,7 @@ import {
   PROT_WRITE,
   viewMemory,
 } from "./libc.ts";
-import { type Arena, mapArena } from "./memory.ts";
+import { type Arena, type Mapping, mapArena } from "./memory.ts";
 import { SystemError } from "./system-error.ts";
 
 const SYS_io_uring_setup = 425;
@@ -115,9 +115,11 @@ export class IoUring {
   /** Whether the kernel gathers (waits a little for more) inside {@link enter}. */
   readonly gathers: boolean;
 
+  readonly fd: number;
+  /** The kernel's rings, where this thread sees them. */
+  readonly mappings: readonly Mapping[];
+
   readonly #rings: Int32Array;
-  readonly #fd: number;
-  readonly #mapped: readonly (readonly [Address, number])[];
   readonly #sqHeadWord: number;
   readonly #sqTailWord: number;
   readonly #sqMask: number;
@@ -142,8 +144,8 @@ export class IoUring {
     p[PARAMS.cqEntries] = completionEntries;
     p[PARAMS.flags] =
       IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
-    this.#fd = setupCall(SYS_io_uring_setup, entries, parameters.address);
-    if (this.#fd < 0) throw new SystemError("set up io_uring");
+    this.fd = setupCall(SYS_io_uring_setup, entries, parameters.address);
+    if (this.fd < 0) throw new SystemError("set up io_uring");
     const sqEntries = p[PARAMS.sqEntries]!;
     const cqEntries = p[PARAMS.cqEntries]!;
     this.gathers = (p[PARAMS.features]! & IORING_FEAT_MIN_TIMEOUT) !== 0;
@@ -155,9 +157,9 @@ export class IoUring {
     const ringBytes = Math.max(sq[6]! + sqEntries * 4, cq[5]! + cqEntries * 16);
     const ringAddress = this.#map(ringBytes, 0);
     const sqeAddress = this.#map(sqEntries * 64, IORING_OFF_SQES);
-    this.#mapped = [
-      [ringAddress, ringBytes],
-      [sqeAddress, sqEntries * 64],
+    this.mappings = [
+      { address: ringAddress, bytes: ringBytes },
+      { address: sqeAddress, bytes: sqEntries * 64 },
     ];
     this.#rings = new Int32Array(viewMemory(ringAddress, ringBytes));
     this.submissions = new Int32Array(viewMemory(sqeAddress, sqEntries * 64));
@@ -225,7 +227,7 @@ export class IoUring {
     }
     const done = syscall(
       SYS_io_uring_enter,
-      this.#fd,
+      this.fd,
       this.#pending,
       waits ? count : 0,
       waits ? IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG : IORING_ENTER_GETEVENTS,
@@ -265,21 +267,21 @@ export class IoUring {
    * kernel does not use follow them in the same memory.
    */
   provideBuffers(group: number, count: number, size: number, extra = 0): BufferRing {
-    return new BufferRing(this.#fd, group, count, size, extra);
+    return new BufferRing(this.fd, group, count, size, extra);
   }
 
   close(): void {
-    libc.close(this.#fd);
-    for (const [address, bytes] of this.#mapped) libc.munmap(address, bytes);
+    libc.close(this.fd);
+    for (const { address, bytes } of this.mappings) libc.munmap(address, bytes);
     this.#waitArgument.release();
   }
 
   #map(bytes: number, offset: number): Address {
     const low = process.arch === "x64" ? MAP_32BIT : 0;
-    const address = mmap(0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE | low, this.#fd, offset);
+    const address = mmap(0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE | low, this.fd, offset);
     if (address !== undefined) return address;
     const error = errno();
-    libc.close(this.#fd);
+    libc.close(this.fd);
     throw new SystemError("map the rings of io_uring", error);
   }
 }

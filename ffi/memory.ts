@@ -39,7 +39,31 @@ export interface Arena {
   release(): void;
 }
 
+/** A range of addresses. */
+export interface Mapping {
+  readonly address: Address;
+  readonly bytes: number;
+}
+
 const retired = new Map<number, Address[]>();
+const inUse = new Map<Address, number>();
+
+/** What this thread has mapped and not released. */
+export function arenasInUse(): Mapping[] {
+  return [...inUse].map(([address, bytes]) => ({ address, bytes }));
+}
+
+/** Takes over and releases an arena of a thread that has ended. */
+export function adoptArena({ address, bytes }: Mapping): void {
+  retire(address, bytes);
+}
+
+function retire(address: Address, size: number): void {
+  libc.madvise(address, size, MADV_DONTNEED);
+  const list = retired.get(size);
+  if (list) list.push(address);
+  else retired.set(size, [address]);
+}
 
 /**
  * Zeroed anonymous memory.
@@ -50,6 +74,7 @@ export function mapArena(bytes: number, options: { readonly populate?: boolean }
   const size = Math.ceil(bytes / PAGE) * PAGE;
   const address = retired.get(size)?.pop() ?? map(size, options.populate ?? false);
   let released = false;
+  inUse.set(address, size);
   return {
     address,
     bytes: size,
@@ -60,10 +85,8 @@ export function mapArena(bytes: number, options: { readonly populate?: boolean }
     release: () => {
       if (released) return;
       released = true;
-      libc.madvise(address, size, MADV_DONTNEED);
-      const list = retired.get(size);
-      if (list) list.push(address);
-      else retired.set(size, [address]);
+      inUse.delete(address);
+      retire(address, size);
     },
   };
 }

@@ -25,6 +25,8 @@ import {
   MSG_NOSIGNAL,
   PMTUDISC_DONT,
   PMTUDISC_WANT,
+  SO_INCOMING_CPU,
+  SO_MEMINFO,
   SO_RCVBUF,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
@@ -41,6 +43,8 @@ export interface UdpOptions {
   readonly receiveBuffer: number;
   /** Deliver the local address of each datagram as a control message. */
   readonly packetInfo?: boolean;
+  /** CPU that is to serve this socket (SO_INCOMING_CPU), a hint to the system. */
+  readonly incomingCpu?: number;
   /** `want`: probe the path MTU (DF set), `dont`: let routers fragment. Default: the system's. */
   readonly pmtu?: "want" | "dont";
 }
@@ -53,6 +57,9 @@ export interface Refusal {
 
 const OPTION_AT = SOCKADDR_SPACE;
 const LENGTH_AT = SOCKADDR_SPACE + 8;
+
+const MEMINFO_AT = 64;
+const MEMINFO_WORDS = 9;
 
 interface Scratch {
   readonly arena: Arena;
@@ -73,7 +80,7 @@ function datagram(): { readonly arena: Arena; readonly bytes: Uint8Array } {
 
 function scratch(): Scratch {
   if (cached) return cached;
-  const arena = mapArena(64, { populate: true });
+  const arena = mapArena(128, { populate: true });
   const view = arena.view();
   cached = { arena, bytes: new Uint8Array(view), words: new Int32Array(view) };
   return cached;
@@ -116,6 +123,8 @@ function prepare(fd: number, family: 4 | 6, local: Endpoint, options: UdpOptions
     const done = v4 ? setOption(fd, IPPROTO_IP, IP_PKTINFO, 1) : setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
     if (done < 0) return { operation: `ask for local addresses on ${what}`, errno: errno() };
   }
+  // A hint: a system that does not take it works as well.
+  if (options.incomingCpu !== undefined) setOption(fd, SOL_SOCKET, SO_INCOMING_CPU, options.incomingCpu);
   if (options.pmtu) {
     const value = options.pmtu === "want" ? PMTUDISC_WANT : PMTUDISC_DONT;
     const done = v4
@@ -168,6 +177,18 @@ export function sendDatagram(fd: number, to: Endpoint, data: Uint8Array): number
   payload.bytes.set(data);
   const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
   return libc.sendto(fd, payload.arena.address, data.length, flags, arena.address, length) < 0 ? errno() : 0;
+}
+
+/**
+ * Packets that the system dropped before anybody took them off this socket (SO_MEMINFO): its queue was full. 0 where the
+ * system does not say (before Linux 4.12).
+ */
+export function queueDrops(fd: number): number {
+  const { arena, words } = scratch();
+  words[LENGTH_AT >> 2] = MEMINFO_WORDS * 4;
+  const done = libc.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, arena.address + MEMINFO_AT, arena.address + LENGTH_AT);
+  if (done < 0 || words[LENGTH_AT >> 2]! < MEMINFO_WORDS * 4) return 0;
+  return words[(MEMINFO_AT >> 2) + MEMINFO_WORDS - 1]! >>> 0;
 }
 
 export function closeSocket(fd: number): void {

@@ -137,7 +137,7 @@ export async function startUserspacePlane(options: UserspaceOptions): Promise<Us
 }
 
 function levelOf({ kind }: WorkerTrouble): "error" | "warning" | "notice" {
-  return kind === "recovered" ? "notice" : kind === "stuck" ? "warning" : "error";
+  return kind === "stuck" || kind === "placement" ? "warning" : "error";
 }
 
 function eventOf({ kind, slot: socket, value, first, second, data }: HandUpEntry): PlaneEvent | undefined {

@@ -3,6 +3,7 @@
  * {@link Forwarder}, sends what it is told to. One instance per worker thread.
  */
 import type { EventFd } from "../../ffi/event-fd.ts";
+import type { Estate } from "./estate.ts";
 import type { Forwarder, PacketBuffer, PacketSender } from "./forwarder.ts";
 import type { TableViews } from "./table-views.ts";
 
@@ -31,6 +32,8 @@ export interface RelayEngine {
    */
   settle(): void;
   close(): void;
+  /** Its descriptor and that descriptor's mappings, for whoever outlives this thread. */
+  readonly holdings: Pick<Estate, "descriptor" | "rings">;
 }
 
 /** What an engine is made of; the worker provides it. */

@@ -85,6 +85,10 @@ export class EpollEngine implements RelayEngine {
     if (failed !== 0) throw new SystemError("watch the worker's eventfd", failed);
   }
 
+  get holdings() {
+    return { descriptor: this.#epoll.fd, rings: [] };
+  }
+
   watch(slot: number, fd: number): number {
     return this.#epoll.add(fd, EPOLLIN, slot);
   }

@@ -127,6 +127,10 @@ export class IoUringEngine implements RelayEngine {
     this.#armWake();
   }
 
+  get holdings() {
+    return { descriptor: this.#ring.fd, rings: this.#ring.mappings };
+  }
+
   watch(slot: number, fd: number): number {
     this.#watch[slot] = (this.#watch[slot]! + 1) & NUMBER_MASK;
     this.#arm(slot, fd);

@@ -155,6 +155,8 @@ export const CONTROL = {
   handUpHead: 1,
   /** 1 = signal the main thread when removals were carried out. */
   acknowledgementWanted: 2,
+  /** 1 = another thread has taken the sockets over: touch nothing any more. */
+  revoked: 3,
   // Written by the worker.
   commandHead: 16,
   handUpTail: 17,
@@ -171,6 +173,8 @@ export const CONTROL = {
   stopped: 23,
   /** Current gathering time, microseconds. */
   gathering: 24,
+  /** The kernel's number of the thread, written once. */
+  thread: 25,
   // Written by both.
   /** 1 while the main thread has been signalled and has not yet looked. */
   handUpSignalled: 32,
@@ -178,7 +182,13 @@ export const CONTROL = {
 } as const;
 
 /** Doubles in the control block, double offsets: the worker's third line. */
-export const CONTROL_DOUBLE = { packets: 24, turns: 25, naps: 26, bytes: 27 } as const;
+export const CONTROL_DOUBLE = {
+  packets: 24,
+  turns: 25,
+  naps: 26,
+  bytes: 27,
+  /** See estate.ts. */ estate: 64,
+} as const;
 
 /** Distinct RTP clock rates: byte values 1-255 of the payload type table stand for them. */
 export const MAX_CLOCK_RATES = 255;

@@ -4,20 +4,23 @@
  */
 import { EventFd } from "../../ffi/event-fd.ts";
 import { viewMemory } from "../../ffi/libc.ts";
-import { nameThread, sharpenTimers } from "../../ffi/thread.ts";
+import { arenasInUse } from "../../ffi/memory.ts";
+import { errorCode } from "../../ffi/system-error.ts";
+import { bindThread, currentThread, nameThread, scheduleThread, sharpenTimers } from "../../ffi/thread.ts";
 import { chooseSrtpLibrary } from "../media/srtp/library.ts";
 import { COMMAND, RECORD } from "./command.ts";
 import { CommandReader } from "./command-ring.ts";
 import { applyCommand, removeCommand } from "./configure.ts";
 import { type RelayEngine, wallClock } from "./engine.ts";
 import { createEngine } from "./engines.ts";
+import { clearEstate, writeEstate } from "./estate.ts";
 import { Forwarder, type PacketBuffer } from "./forwarder.ts";
 import { Guards } from "./guards.ts";
 import { HandUpWriter } from "./hand-up-ring.ts";
 import { CONTROL, CONTROL_DOUBLE } from "./layout.ts";
 import { REPORT } from "./reports.ts";
 import { type TableViews, viewTable } from "./table-views.ts";
-import type { Region, WorkerReady, WorkerStart } from "./worker-start.ts";
+import type { Placement, Region, WorkerReady, WorkerStart } from "./worker-start.ts";
 
 declare const self: Worker;
 
@@ -34,6 +37,7 @@ self.onmessage = (event: MessageEvent<WorkerStart>) => {
   const controlMemory = view(start.control);
   const control = new Int32Array(controlMemory);
   const totals = new Float64Array(controlMemory);
+  control[CONTROL.thread] = currentThread();
   const wake = new EventFd(start.wake);
   const reports = new HandUpWriter(control, view(start.handUp), table.words, new EventFd(start.main));
   const guardsOf = (buffer: PacketBuffer) => {
@@ -50,13 +54,33 @@ self.onmessage = (event: MessageEvent<WorkerStart>) => {
   });
   const commands = new CommandReader(control, new Int32Array(view(start.commands)));
   const desk = new CommandDesk(table, engine, guards, reports, control, start.learnMilliseconds);
-  postMessage({ ready: true } satisfies WorkerReady);
-  serve(engine, commands, desk, control, totals);
-  engine.close();
-  guards.close();
+  writeEstate(totals, { ...engine.holdings, arenas: arenasInUse() });
+  postMessage({ ready: true, remarks: takePlace(start.index, start.placement) } satisfies WorkerReady);
+  try {
+    serve(engine, commands, desk, control, totals);
+  } finally {
+    clearEstate(totals);
+    engine.close();
+    guards.close();
+  }
   Atomics.store(control, CONTROL.stopped, 1);
   process.exit(0);
 };
+
+/** Puts this thread where it is wanted. Returns what the system refused. */
+function takePlace(index: number, { cpus, scheduling, priority }: Placement): string[] {
+  const remarks: string[] = [];
+  if (cpus) {
+    const failed = bindThread(cpus);
+    if (failed) remarks.push(`relay worker ${index} cannot run on CPU ${cpus.join(", ")} alone (${errorCode(failed)})`);
+  }
+  if (scheduling || priority) {
+    const failed = scheduleThread(scheduling, priority ?? 0);
+    const what = `${scheduling ?? "the default scheduling"} with priority ${priority ?? 0}`;
+    if (failed) remarks.push(`relay worker ${index} cannot have ${what} (${errorCode(failed)})`);
+  }
+  return remarks;
+}
 
 function serve(
   engine: RelayEngine,
@@ -65,7 +89,7 @@ function serve(
   control: Int32Array,
   totals: Float64Array,
 ): void {
-  while (desk.carryOut(commands)) {
+  while (Atomics.load(control, CONTROL.revoked) === 0 && desk.carryOut(commands)) {
     control[CONTROL.heartbeat] = (control[CONTROL.heartbeat]! + 1) | 0;
     // First say that we may sleep, then look once more: the main thread adds first and asks whether we sleep after.
     Atomics.store(control, CONTROL.sleeping, 1);

@@ -8,7 +8,7 @@
 import { EventFd } from "../../ffi/event-fd.ts";
 import { type Arena, mapArena } from "../../ffi/memory.ts";
 import { type Watch, watchReadable } from "../../ffi/reactor.ts";
-import { threadEntry } from "../../ffi/thread.ts";
+import { canBeSignalled, threadEntry } from "../../ffi/thread.ts";
 import type { Family } from "../address.ts";
 import { HAND_UP_RING_BYTES, MAX_SOCKETS, MAX_WAITING_COMMANDS, MAX_WORKERS } from "../limits.ts";
 import type { SrtpLibraryName } from "../media/srtp/library.ts";
@@ -16,13 +16,14 @@ import { DROP_REASONS, type DropReason, type SocketId, type StreamSpec } from ".
 import { COMMAND, encodeApply, RECORD } from "./command.ts";
 import { COMMAND_RING_BYTES, CommandWriter } from "./command-ring.ts";
 import type { EngineName } from "./engine.ts";
+import { releaseEstate } from "./estate.ts";
 import { encodeKeys, encodeSources, type GuardSpec, sameKeys } from "./guard-command.ts";
 import { type HandUpEntry, HandUpReader } from "./hand-up-ring.ts";
 import { CONTROL, CONTROL_DOUBLE, MAX_CLOCK_RATES, SLOT_BYTES } from "./layout.ts";
 import { type SlotCounters, SlotReader } from "./slot-reader.ts";
 import type { SocketSlots } from "./socket-slots.ts";
 import { CLOCK_RATES_BYTES } from "./table-views.ts";
-import type { WorkerStart } from "./worker-start.ts";
+import type { Placement, WorkerReady, WorkerStart } from "./worker-start.ts";
 
 export interface RelayOptions {
   readonly threads: number;
@@ -35,6 +36,8 @@ export interface RelayOptions {
   readonly capacity?: number;
   /** Length of provisional endpoint learning; 3000 unless told. */
   readonly learnMilliseconds?: number;
+  /** Where and how the threads run; by worker. */
+  readonly placement?: (worker: number) => Placement;
   /** How often workers are looked after; 1000 unless told. */
   readonly checkMilliseconds?: number;
   /** Packets and events of sockets that are open; the entry is valid during the call only. */
@@ -45,7 +48,7 @@ export interface RelayOptions {
 
 export interface WorkerTrouble {
   readonly worker: number;
-  readonly kind: "stuck" | "recovered" | "died" | "given-up" | "commands-lost";
+  readonly kind: "stuck" | "abandoned" | "died" | "given-up" | "commands-lost" | "placement";
   readonly message: string;
 }
 
@@ -69,7 +72,11 @@ interface Entry {
   readonly incarnation: number;
   readonly fd: number;
   readonly family: Family;
-  readonly worker: Worker;
+  /** Sockets with the same number are served by the same worker. */
+  readonly affinity: number;
+  worker: Worker;
+  /** Threads that may still touch the descriptor although the socket is another's now. */
+  holders: Abandoned[];
   /** Last spec applied; undefined before the first and after removal. */
   spec: StreamSpec | undefined;
   /** Keys and validated sources that its worker was told last. */
@@ -86,6 +93,13 @@ interface Retirement {
   readonly closable: () => void;
 }
 
+/** A thread that neither moved nor could be ended. */
+interface Abandoned {
+  over: boolean;
+  /** Sockets that may be closed once it has ended. */
+  readonly waiting: Retirement[];
+}
+
 interface Worker {
   readonly index: number;
   arena: Arena;
@@ -93,7 +107,7 @@ interface Worker {
   totals: Float64Array;
   writer: CommandWriter;
   reader: HandUpReader;
-  readonly wake: EventFd;
+  wake: EventFd;
   thread: globalThis.Worker | undefined;
   ended: Promise<void>;
   sequence: number;
@@ -105,7 +119,11 @@ interface Worker {
   restarts: number;
   heartbeat: number;
   silentChecks: number;
+  /** Its loop has begun to turn. */
+  ready: boolean;
   stuck: boolean;
+  /** It was ended too often and is not started again; its sockets are with the others. */
+  givenUp: boolean;
   /** Lost by earlier lives. */
   lostEvents: number;
 }
@@ -116,7 +134,11 @@ const REPORTS_PER_TURN = 256;
 const CHECK_INTERVAL = 1_000;
 /** Checks without a turn of the loop until a worker counts as stuck; idle workers turn once a second. */
 const STUCK_CHECKS = 4;
+/** Checks that a stuck thread is given to end when it is told to. */
+const END_CHECKS = 2;
 const MAX_RESTARTS = 10;
+/** Milliseconds that a stop waits for workers that do not hear it, and for their end by force. */
+const STOP_WAIT = 2_000;
 
 /** A worker's memory: control block, then the two rings. */
 const CONTROL_BYTES = 4_096;
@@ -184,14 +206,16 @@ export class RelayWorkers implements SocketSlots {
     const id = this.#free.pop() ?? (this.#fresh < this.#capacity ? this.#fresh++ : undefined);
     if (id === undefined) return undefined;
     this.#lastIncarnation = (this.#lastIncarnation % 0x7fff_ffff) + 1;
-    const worker = this.#workers[Math.abs(Math.trunc(affinity)) % this.#workers.length]!;
+    const worker = this.#place(affinity);
     const incarnation = this.#lastIncarnation;
     const entry = {
       id,
       incarnation,
       fd,
       family,
+      affinity,
       worker,
+      holders: [],
       spec: undefined,
       guard: {},
       served: false,
@@ -337,7 +361,10 @@ export class RelayWorkers implements SocketSlots {
       this.#send(worker);
       this.#publish(worker);
     }
-    await Promise.all(this.#workers.map(({ ended }) => ended));
+    const all = Promise.all(this.#workers.map(({ ended }) => ended));
+    await Promise.race([all, Bun.sleep(STOP_WAIT)]);
+    for (const { thread, control } of this.#workers) if (canBeSignalled(control[CONTROL.thread]!)) thread?.terminate();
+    await Promise.race([all, Bun.sleep(STOP_WAIT)]);
     this.#watch?.close();
     for (const worker of this.#workers) {
       for (const retirement of worker.retirements.splice(0)) this.#finish(retirement);
@@ -472,7 +499,14 @@ export class RelayWorkers implements SocketSlots {
   }
 
   /** No thread uses the socket any more. */
-  #finish({ entry, closable }: Retirement): void {
+  #finish(retirement: Retirement): void {
+    const { entry, closable } = retirement;
+    const holder = entry.holders.find(({ over }) => !over);
+    if (holder && !this.#ended) {
+      // Its descriptor's number must not become another socket's while that thread might use it once more.
+      holder.waiting.push(retirement);
+      return;
+    }
     if (!this.#ended && this.#slots.incarnation(entry.id) === entry.incarnation) {
       this.#closed.packets += this.#slots.packetsIn(entry.id);
       this.#closed.bytes += this.#slots.bytesIn(entry.id);
@@ -499,7 +533,9 @@ export class RelayWorkers implements SocketSlots {
       restarts: 0,
       heartbeat: 0,
       silentChecks: 0,
+      ready: false,
       stuck: false,
+      givenUp: false,
       lostEvents: 0,
     };
     this.#workers[index] = worker;
@@ -522,11 +558,17 @@ export class RelayWorkers implements SocketSlots {
     const { index, arena } = worker;
     const thread = new Worker(threadEntry("src/relay/worker.ts"), { name: `relay-${index}` });
     worker.thread = thread;
+    worker.heartbeat = 0;
+    worker.silentChecks = 0;
+    worker.ready = false;
     let failure = "it ended without a word";
     const started = new Promise<void>((resolve, reject) => {
       let ready = false;
-      thread.onmessage = () => {
+      thread.onmessage = (event: MessageEvent<WorkerReady>) => {
         ready = true;
+        worker.ready = true;
+        for (const message of event.data.remarks)
+          this.#options.onTrouble({ worker: index, kind: "placement", message });
         resolve();
       };
       thread.onerror = (event) => {
@@ -535,10 +577,12 @@ export class RelayWorkers implements SocketSlots {
       };
       worker.ended = new Promise((ended) => {
         thread.addEventListener("close", () => {
-          worker.thread = undefined;
           ended();
+          // Abandoned, and replaced long ago.
+          if (worker.thread !== thread) return;
+          worker.thread = undefined;
           if (!ready) reject(new Error(`relay worker ${index} did not start: ${failure}`));
-          else if (!this.#stopping) this.#died(worker, failure);
+          else if (!this.#stopping) this.#died(worker, worker.stuck ? "it did not move" : failure);
         });
       });
     });
@@ -556,52 +600,104 @@ export class RelayWorkers implements SocketSlots {
       main: this.#main.fd,
       gatherMicroseconds: this.#options.gatherMicroseconds,
       learnMilliseconds: this.#options.learnMilliseconds ?? 3_000,
+      placement: this.#options.placement?.(index) ?? {},
     } satisfies WorkerStart);
     return started;
   }
 
   /** A worker ended unasked: its sockets are nobody's now. Another one takes them over, from the specs in force. */
   #died(worker: Worker, reason: string): void {
-    const { index } = worker;
     worker.lostEvents += worker.control[CONTROL.lostEvents]!;
     worker.reader.drain(Number.POSITIVE_INFINITY, (entry) => this.#report(entry));
     for (const retirement of worker.retirements.splice(0)) this.#finish(retirement);
-    worker.waiting = [];
+    releaseEstate(worker.totals);
     worker.arena.release();
+    this.#replace(worker, "died", `relay worker ${worker.index} ended (${reason})`);
+  }
+
+  /**
+   * A worker neither moves nor can be ended: the kernel does not let its thread go. Should it ever come back it finishes
+   * the batch it was in at most, sees that it is replaced, and ends; until then its memory, its engine and every descriptor
+   * it knows stay as they are.
+   */
+  #abandon(worker: Worker): void {
+    const holder: Abandoned = { over: false, waiting: worker.retirements.splice(0) };
+    for (const entry of this.#entries.values())
+      if (entry.worker === worker && entry.sequence !== 0) entry.holders.push(holder);
+    worker.lostEvents += worker.control[CONTROL.lostEvents]!;
+    const { arena, wake, totals, ended } = worker;
+    Atomics.store(worker.control, CONTROL.revoked, 1);
+    void ended.then(() => {
+      holder.over = true;
+      if (this.#ended) return;
+      releaseEstate(totals);
+      wake.close();
+      arena.release();
+      for (const retirement of holder.waiting.splice(0)) this.#finish(retirement);
+    });
+    worker.thread = undefined;
+    worker.wake = new EventFd();
+    this.#replace(worker, "abandoned", `relay worker ${worker.index} cannot be ended and is left where it is`);
+  }
+
+  /** New memory and a new thread for a worker; after too many the others take its calls. */
+  #replace(worker: Worker, kind: "died" | "abandoned", what: string): void {
+    const { index } = worker;
+    worker.waiting = [];
+    worker.stuck = false;
     Object.assign(worker, this.#memory());
-    if (worker.restarts === MAX_RESTARTS) {
-      const message = `relay worker ${index} ended (${reason}) for the ${MAX_RESTARTS + 1}th time and is not started again: its calls have no media`;
+    // What was said to the old thread needs no answer from the new one.
+    Atomics.store(worker.control, CONTROL.acknowledged, worker.sequence);
+    worker.givenUp = worker.restarts === MAX_RESTARTS;
+    const mine = [...this.#entries.values()].filter((entry) => entry.worker === worker);
+    if (worker.givenUp) {
+      const others = this.#workers.some(({ givenUp }) => !givenUp);
+      const message = `${what} for the ${MAX_RESTARTS + 1}th time and is not started again: ${others ? "the others take its calls" : "there is no media"}`;
       this.#options.onTrouble({ worker: index, kind: "given-up", message });
-      return;
+      if (others) for (const entry of mine) entry.worker = this.#place(entry.affinity);
+    } else {
+      worker.restarts++;
+      this.#options.onTrouble({ worker: index, kind, message: `${what}: a new thread takes its calls` });
+      this.#launch(worker).catch((error: Error) => this.#died(worker, error.message));
     }
-    worker.restarts++;
-    const message = `relay worker ${index} ended (${reason}): it is started again and takes its calls back`;
-    this.#options.onTrouble({ worker: index, kind: "died", message });
-    this.#launch(worker).catch((error: Error) => this.#died(worker, error.message));
-    for (const entry of this.#entries.values()) {
-      if (entry.worker !== worker || !entry.spec) continue;
+    // All of them are with their new worker before the first spec names one as a sink.
+    const touched = new Set<Worker>();
+    for (const entry of mine) {
       entry.guard = {};
+      entry.sequence = 0;
+      entry.served = entry.spec !== undefined;
+      if (!entry.spec) continue;
       this.#sendSpec(entry, entry.spec);
+      touched.add(entry.worker);
     }
-    this.#publish(worker);
+    for (const one of touched) this.#publish(one);
+  }
+
+  /** The worker for sockets of an affinity, among those that are still started. */
+  #place(affinity: number): Worker {
+    const number = Math.abs(Math.trunc(affinity));
+    const own = this.#workers[number % this.#workers.length]!;
+    if (!own.givenUp) return own;
+    const others = this.#workers.filter(({ givenUp }) => !givenUp);
+    return others.length > 0 ? others[number % others.length]! : own;
   }
 
   #check(): void {
     for (const worker of this.#workers) {
-      if (worker.thread === undefined) continue;
+      const { index, thread } = worker;
+      if (thread === undefined || !worker.ready || this.#stopping) continue;
       const heartbeat = Atomics.load(worker.control, CONTROL.heartbeat);
       const turned = heartbeat !== worker.heartbeat;
       worker.heartbeat = heartbeat;
       worker.silentChecks = turned ? 0 : worker.silentChecks + 1;
-      const stuck = worker.silentChecks >= STUCK_CHECKS;
-      if (stuck === worker.stuck) continue;
-      worker.stuck = stuck;
-      const { index } = worker;
-      this.#options.onTrouble(
-        stuck
-          ? { worker: index, kind: "stuck", message: `relay worker ${index} does not move: its calls have no media` }
-          : { worker: index, kind: "recovered", message: `relay worker ${index} works again` },
-      );
+      if (worker.silentChecks === STUCK_CHECKS) {
+        worker.stuck = true;
+        const endable = canBeSignalled(worker.control[CONTROL.thread]!) === true;
+        const message = `relay worker ${index} does not move${endable ? ": it is ended, so that a new thread can take its calls" : ""}`;
+        this.#options.onTrouble({ worker: index, kind: "stuck", message });
+        if (endable) thread.terminate();
+        else this.#abandon(worker);
+      } else if (worker.stuck && worker.silentChecks >= STUCK_CHECKS + END_CHECKS) this.#abandon(worker);
     }
   }
 }
