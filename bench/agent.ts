@@ -92,7 +92,7 @@ export class Agent<Request extends { do: string }> {
     try {
       this.#child.stdin.end();
     } catch {}
-    const ended = await Promise.race([this.#child.exited, Bun.sleep(1000).then(() => undefined)]);
+    const ended = await Promise.race([this.#child.exited, Bun.sleep(300).then(() => undefined)]);
     if (ended === undefined) this.#child.kill("SIGKILL");
     await this.#child.exited;
   }

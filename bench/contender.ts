@@ -4,7 +4,6 @@ import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { placed } from "./agent.ts";
-import type { Lifetime } from "./lifetime.ts";
 import type { BenchNetwork } from "./network.ts";
 
 export interface Contender {
@@ -65,6 +64,7 @@ export interface DaemonPlacement {
 
 export class Daemon {
   #frozen = false;
+  #stopping = false;
 
   private constructor(
     readonly contender: Contender,
@@ -74,13 +74,7 @@ export class Daemon {
     readonly logPath: string,
   ) {}
 
-  static start(
-    who: Contender,
-    index: number,
-    network: BenchNetwork,
-    placement: DaemonPlacement,
-    lifetime: Lifetime,
-  ): Daemon {
+  static start(who: Contender, index: number, network: BenchNetwork, placement: DaemonPlacement): Daemon {
     if (!existsSync(who.path)) throw new Error(`${who.path} is missing`);
     const command = commandLine(who, network, index);
     const logPath = join(tmpdir(), `sluice-bench-${process.pid}-${index}.log`);
@@ -92,9 +86,7 @@ export class Daemon {
       cwd: "/",
     });
     closeSync(log);
-    const daemon = new Daemon(who, index, command, child, logPath);
-    lifetime.add(() => daemon.stop());
-    return daemon;
+    return new Daemon(who, index, command, child, logPath);
   }
 
   get pid(): number {
@@ -115,7 +107,7 @@ export class Daemon {
 
   /** Stops the process in its tracks, so that what it does beside its work does not disturb the other's turn. */
   freeze(): void {
-    if (this.#frozen || this.child.exitCode !== null) return;
+    if (this.#frozen || this.#stopping || this.child.exitCode !== null) return;
     this.#frozen = true;
     process.kill(this.pid, "SIGSTOP");
   }
@@ -128,11 +120,12 @@ export class Daemon {
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true;
     if (this.child.exitCode === null && this.child.signalCode === null) {
       if (this.#frozen) process.kill(this.pid, "SIGCONT");
       // Both daemons end at once on this one; SIGTERM would wait for the calls.
       this.child.kill("SIGINT");
-      if ((await Promise.race([this.child.exited, Bun.sleep(5000)])) === undefined) this.child.kill("SIGKILL");
+      if ((await Promise.race([this.child.exited, Bun.sleep(3000)])) === undefined) this.child.kill("SIGKILL");
       await this.child.exited;
     }
     rmSync(this.logPath, { force: true });

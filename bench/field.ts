@@ -59,9 +59,10 @@ export class Field {
     const placement = { cpus: [options.generatorCpu], nice: options.nice };
     const script = (name: string) => join(import.meta.dir, name);
     this.#generator = new Agent(script("generator.ts"), { ...placement, namespace: this.network.generator });
-    this.lifetime.add(() => this.#generator.stop());
     this.#ng = new Agent(script("ng-load.ts"), { ...placement, namespace: this.network.daemons });
-    this.lifetime.add(() => this.#ng.stop());
+    this.lifetime.add(async () => {
+      await Promise.all([this.#generator.stop(), this.#ng.stop(), this.leave()]);
+    });
   }
 
   static async open(options: BenchOptions): Promise<Field> {
@@ -100,14 +101,12 @@ export class Field {
   /** Starts the daemons side by side and waits until each answers; all but the one whose turn it is stand still. */
   async enter(contenders: readonly Contender[], cpus?: readonly number[]): Promise<Entrant[]> {
     for (const who of contenders) {
+      if (this.lifetime.over) throw new Error("stopped");
       const index = this.#entrants.length;
-      const daemon = Daemon.start(
-        who,
-        index,
-        this.network,
-        { cpus: cpus ?? this.daemonCpus(who.threads), nice: this.options.nice },
-        this.lifetime,
-      );
+      const daemon = Daemon.start(who, index, this.network, {
+        cpus: cpus ?? this.daemonCpus(who.threads),
+        nice: this.options.nice,
+      });
       this.commands.set(who.name, daemon.command.join(" "));
       const entrant = new Entrant(daemon, this.#nextLoad++);
       this.#entrants.push(entrant);
@@ -123,8 +122,7 @@ export class Field {
 
   /** Stops all daemons. */
   async leave(): Promise<void> {
-    await Promise.all(this.#entrants.map((entrant) => entrant.daemon.stop()));
-    this.#entrants = [];
+    await Promise.all(this.#entrants.splice(0).map((entrant) => entrant.daemon.stop()));
   }
 
   target(entrant: Entrant) {

@@ -12,7 +12,15 @@
 import { serve } from "./agent.ts";
 import { type Carrier, PacketRing, PartySockets, type Wire } from "./carrier.ts";
 import { Histogram, type Quantiles } from "./histogram.ts";
-import { backlogDrops, machineUsage, processMemory, processUsage, udpReceiveDrops } from "./process-usage.ts";
+import {
+  backlogDrops,
+  machineUsage,
+  NO_USAGE,
+  processMemory,
+  processUsage,
+  udpReceiveDrops,
+  usedBetween,
+} from "./process-usage.ts";
 import { type Parties, type RelayPorts, StreamFrames, TAG } from "./stream-frames.ts";
 import { C } from "./sys.ts";
 
@@ -158,10 +166,10 @@ class Generator {
     this.carrier.sweep(() => {});
     this.#relayed = this.#received = this.#duplicates = this.#reordered = this.#wrong = 0;
     const sample = () => ({
-      daemon: order.pid ? processUsage(order.pid) : { tickSeconds: 0, cpuSeconds: 0, waitSeconds: 0 },
+      daemon: order.pid ? processUsage(order.pid) : NO_USAGE,
       own: process.cpuUsage(),
       machine: machineUsage(),
-      companions: order.companions.reduce((sum, pid) => sum + processUsage(pid).cpuSeconds, 0),
+      companions: order.companions.map(processUsage),
       drops: order.pid ? udpReceiveDrops(order.pid) : 0,
       backlog: backlogDrops(),
       overruns: this.carrier.overruns(),
@@ -227,7 +235,8 @@ class Generator {
     const wall = (after.at - before.at) / 1e9;
     const relayed = after.relayed - before.relayed;
     const perPacket = (seconds: number) => (relayed > 0 ? (seconds / relayed) * 1e6 : 0);
-    const cpuSeconds = after.daemon.cpuSeconds - before.daemon.cpuSeconds;
+    const used = usedBetween(before.daemon, after.daemon);
+    const company = after.companions.reduce((sum, usage, i) => sum + usedBetween(before.companions[i]!, usage).cpu, 0);
     const ownSeconds = (after.own.user + after.own.system - before.own.user - before.own.system) / 1e6;
     const busy = after.machine.busySeconds.reduce(
       (sum, seconds, cpu) => sum + seconds - before.machine.busySeconds[cpu]!,
@@ -244,11 +253,11 @@ class Generator {
       reordered: this.#reordered,
       wrong: this.#wrong,
       latency: this.#latency.summary(),
-      cpu: perPacket(cpuSeconds),
-      cpuTicks: perPacket(after.daemon.tickSeconds - before.daemon.tickSeconds),
-      cpuWait: perPacket(after.daemon.waitSeconds - before.daemon.waitSeconds),
-      core: cpuSeconds / wall,
-      otherLoad: Math.max(0, (busy - cpuSeconds - ownSeconds - (after.companions - before.companions)) / wall),
+      cpu: perPacket(used.cpu),
+      cpuTicks: perPacket(used.ticks),
+      cpuWait: perPacket(used.wait),
+      core: used.cpu / wall,
+      otherLoad: Math.max(0, (busy - used.cpu - ownSeconds - company) / wall),
       stolen: (after.machine.stolenSeconds - before.machine.stolenSeconds) / wall,
       resident,
       socketDrops: after.drops - before.drops,

@@ -16,6 +16,11 @@ export class Lifetime {
     this.#undo.push(undo);
   }
 
+  /** Whether the end has begun: nothing may be started any more, and errors are its consequence. */
+  get over(): boolean {
+    return this.#ending !== undefined;
+  }
+
   end(): Promise<void> {
     this.#ending ??= this.#run();
     return this.#ending;

@@ -41,8 +41,9 @@ try {
     console.log(`wrote ${options.json}`);
   }
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  status = 1;
+  // After Ctrl-C the signal's own exit follows.
+  if (!field?.lifetime.over) console.error(error instanceof Error ? error.message : error);
+  status = field?.lifetime.over ? 130 : 1;
 } finally {
   await field?.lifetime.end();
 }

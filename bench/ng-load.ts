@@ -16,7 +16,7 @@ import {
   ngCookie,
   relayEndpoint,
 } from "./ng-message.ts";
-import { machineUsage, processUsage } from "./process-usage.ts";
+import { machineUsage, NO_USAGE, processUsage, usedBetween } from "./process-usage.ts";
 import type { RelayPorts } from "./stream-frames.ts";
 import {
   AF_INET,
@@ -309,7 +309,7 @@ function run(order: NgRunOrder): NgRunResult {
   let measuring = false;
   let stopped = false;
   const sample = () => ({
-    daemon: order.pid ? processUsage(order.pid).cpuSeconds : 0,
+    daemon: order.pid ? processUsage(order.pid) : NO_USAGE,
     own: process.cpuUsage(),
     busy: machineUsage().busySeconds.reduce((sum, cpuSeconds) => sum + cpuSeconds, 0),
     done,
@@ -382,7 +382,7 @@ function run(order: NgRunOrder): NgRunResult {
   const seconds = (after.at - before.at) / 1e9;
   const transactions = after.done - before.done;
   const own = (after.own.user + after.own.system - before.own.user - before.own.system) / 1e6;
-  const cpu = after.daemon - before.daemon;
+  const { cpu } = usedBetween(before.daemon, after.daemon);
   return {
     rate: transactions / seconds,
     transactions,

@@ -7,29 +7,42 @@ const USER_HZ = 100;
 export interface ProcessUsage {
   /** utime + stime, seconds, 10 ms steps, ended threads included. */
   readonly tickSeconds: number;
-  /** Time on a CPU summed over the living threads, seconds, nanosecond steps (/proc/PID/task/TID/schedstat). */
-  readonly cpuSeconds: number;
-  /** Time runnable but waiting for a CPU, seconds: what others on the core took away. */
-  readonly waitSeconds: number;
+  /** Per living thread: time on a CPU and time runnable but waiting for one, nanoseconds (schedstat). */
+  readonly threads: ReadonlyMap<string, readonly [run: number, wait: number]>;
 }
+
+export const NO_USAGE: ProcessUsage = { tickSeconds: 0, threads: new Map() };
 
 export function processUsage(pid: number): ProcessUsage {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  let cpu = 0;
-  let wait = 0;
+  const threads = new Map<string, readonly [number, number]>();
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     try {
-      const [run, delay] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ");
-      cpu += Number(run);
-      wait += Number(delay);
+      const [run, wait] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ");
+      threads.set(thread, [Number(run), Number(wait)]);
     } catch {} // the thread ended between the two reads
   }
-  return {
-    tickSeconds: (Number(fields[11]) + Number(fields[12])) / USER_HZ,
-    cpuSeconds: cpu / 1e9,
-    waitSeconds: wait / 1e9,
-  };
+  return { tickSeconds: (Number(fields[11]) + Number(fields[12])) / USER_HZ, threads };
+}
+
+export interface UsedBetween {
+  /** Seconds; what a thread used that ended meanwhile is missing (the tick figure has it). */
+  readonly cpu: number;
+  /** Seconds runnable without a CPU: what others on the core took away. */
+  readonly wait: number;
+  readonly ticks: number;
+}
+
+export function usedBetween(before: ProcessUsage, after: ProcessUsage): UsedBetween {
+  let cpu = 0;
+  let wait = 0;
+  for (const [thread, [run, delay]] of after.threads) {
+    const [runBefore, delayBefore] = before.threads.get(thread) ?? [0, 0];
+    cpu += run - runBefore;
+    wait += delay - delayBefore;
+  }
+  return { cpu: cpu / 1e9, wait: wait / 1e9, ticks: after.tickSeconds - before.tickSeconds };
 }
 
 export interface ProcessMemory {
