@@ -6,7 +6,7 @@ import type { HandUpEntry } from "../relay/hand-up-ring.ts";
 import { PortPool } from "../relay/port-pool.ts";
 import type { RandomSource } from "../relay/port-range.ts";
 import { REPORT } from "../relay/reports.ts";
-import type { SlotCounters } from "../relay/slot-reader.ts";
+import type { CounterSums, SlotCounters } from "../relay/slot-reader.ts";
 import { RelayWorkers, type WorkerStatus, type WorkerTrouble } from "../relay/workers.ts";
 import type { ForwardingPlane, PlaneEvent, SocketId, StreamCounters, StreamSpec } from "./plane.ts";
 
@@ -72,6 +72,11 @@ export class UserspacePlane implements ForwardingPlane {
 
   remove(sockets: readonly SocketId[]): void {
     this.#workers.remove(sockets);
+  }
+
+  /** Adds the counters of an open socket to `sum`. */
+  addCounters(socket: SocketId, sum: CounterSums): void {
+    this.#workers.addCounters(socket, sum);
   }
 
   counters(socket: SocketId): UserspaceCounters {

@@ -20,7 +20,7 @@ import { releaseEstate } from "./estate.ts";
 import { encodeKeys, encodeSources, type GuardSpec, sameKeys } from "./guard-command.ts";
 import { type HandUpEntry, HandUpReader } from "./hand-up-ring.ts";
 import { CONTROL, CONTROL_DOUBLE, MAX_CLOCK_RATES, SLOT_BYTES } from "./layout.ts";
-import { type SlotCounters, SlotReader } from "./slot-reader.ts";
+import { type CounterSums, type SlotCounters, SlotReader } from "./slot-reader.ts";
 import type { SocketSlots } from "./socket-slots.ts";
 import { CLOCK_RATES_BYTES } from "./table-views.ts";
 import type { Placement, WorkerReady, WorkerStart } from "./worker-start.ts";
@@ -293,6 +293,12 @@ export class RelayWorkers implements SocketSlots {
     // The worker has not come to the last spec yet: what it will do is known already.
     const keeps = started && this.#slots.generation(id) === spec.generation;
     return keeps ? counters : { ...counters, endpoint: spec.remote, confirmed: false };
+  }
+
+  /** Adds the counters of an open socket to `sum`; cheap, for sums over all of them. */
+  addCounters(id: SocketId, sum: CounterSums): void {
+    const entry = this.#entries.get(id);
+    if (entry && !this.#ended && this.#slots.incarnation(id) === entry.incarnation) this.#slots.addTo(id, sum);
   }
 
   /** Milliseconds (Unix) of the last packet, 0 = none or not open. */
