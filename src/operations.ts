@@ -2,7 +2,7 @@
  * Everything through which operators and controllers reach a running daemon besides ng over UDP: command line, ng over TCP,
  * HTTP with metrics, API and WebSocket. The daemon makes one of these and tells it little.
  */
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { type Endpoint, formatEndpoint } from "./address.ts";
 import { commit, version } from "./build-info.ts";
 import type { CallState } from "./call/state.ts";
@@ -24,7 +24,7 @@ import type { Log } from "./observe/log.ts";
 import type { AnyFamily } from "./observe/metrics.ts";
 import { EventLoopLag } from "./observe/metrics-event-loop.ts";
 import { NgLatency } from "./observe/metrics-ng.ts";
-import { allTraffic } from "./observe/metrics-traffic.ts";
+import { allTraffic, type Traffic } from "./observe/metrics-traffic.ts";
 import type { Userspace } from "./planes/userspace.ts";
 
 export interface OperationsSources {
@@ -41,6 +41,10 @@ export interface OperationsSources {
   setControlTos?(tos: number): void;
 }
 
+const OPEN_FILES = "/proc/self/fd";
+/** Milliseconds. */
+const OPEN_FILES_INTERVAL = 10_000;
+
 export class Operations {
   readonly console: Console;
   readonly #sources: OperationsSources;
@@ -51,11 +55,17 @@ export class Operations {
   readonly #tcp: TcpListener[] = [];
   readonly #lines: LineServer[] = [];
   readonly #http: HttpServer[] = [];
+  #openFiles: { readonly at: number; readonly count: number | undefined } = { at: Number.NEGATIVE_INFINITY, count: 0 };
 
   constructor(sources: OperationsSources) {
     this.#sources = sources;
     const { settings, log, dispatcher, relay } = sources;
-    this.console = new Console({ ...sources, peers: dispatcher.peers, workers: () => relay.status() });
+    this.console = new Console({
+      ...sources,
+      peers: dispatcher.peers,
+      workers: () => relay.status(),
+      addCounters: (socket, sum) => relay.plane.addCounters(socket, sum),
+    });
     this.#app = new App({
       operator: this.console,
       dispatcher,
@@ -148,10 +158,12 @@ export class Operations {
   }
 
   metrics(): readonly AnyFamily[] {
-    return [...referenceFamilies(this.console.statistics()), ...ownFamilies(this.#figures())];
+    // Once for both: it looks at every open socket.
+    const traffic = this.console.traffic();
+    return [...referenceFamilies(this.console.statistics(traffic)), ...ownFamilies(this.#figures(allTraffic(traffic)))];
   }
 
-  #figures(): OwnFigures {
+  #figures(traffic: Traffic): OwnFigures {
     const { state, relay, log, dispatcher } = this.#sources;
     const { rss, heapUsed, external } = process.memoryUsage();
     const { user, system } = process.cpuUsage();
@@ -164,7 +176,7 @@ export class Operations {
       plane: { name: relay.plane.name, engine: relay.plane.engine },
       sockets: { open: relay.ports.openSockets, limit: MAX_SOCKETS },
       calls: state.calls.size,
-      traffic: allTraffic(this.console.traffic()),
+      traffic,
       workers: relay.status(),
       ports: relay.ports.usage(),
       portFailures: state.portFailures,
@@ -185,9 +197,24 @@ export class Operations {
       memory: { rss, heapUsed, external, atStart: this.#memoryAtStart },
       cpuSeconds: (user + system) / 1_000_000,
       startedAt: performance.timeOrigin / 1000,
-      openFiles: openFiles(),
+      openFiles: this.#countOpenFiles(),
       maxOpenFiles: this.console.openFiles() ?? undefined,
     };
+  }
+
+  /** Reading the folder takes its time with thousands of sockets, so it is not done with every scrape. */
+  #countOpenFiles(): number | undefined {
+    const now = performance.now();
+    if (now - this.#openFiles.at < OPEN_FILES_INTERVAL) return this.#openFiles.count;
+    let count: number | undefined;
+    try {
+      // Since Linux 6.2 the size of the folder is the number (proc(5)); before that it is 0.
+      count = statSync(OPEN_FILES).size || readdirSync(OPEN_FILES).length;
+    } catch {
+      // No /proc, no metric.
+    }
+    this.#openFiles = { at: now, count };
+    return count;
   }
 
   async close(): Promise<void> {
@@ -200,13 +227,4 @@ export class Operations {
 
 function isLoopback({ address }: Endpoint): boolean {
   return address.startsWith("127.") || address === "::1";
-}
-
-/** Undefined where /proc is not there. */
-function openFiles(): number | undefined {
-  try {
-    return readdirSync("/proc/self/fd").length;
-  } catch {
-    return undefined;
-  }
 }

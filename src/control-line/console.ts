@@ -11,8 +11,16 @@ import type { Settings } from "../config/settings.ts";
 import type { ControlPeers } from "../ng/control-peers.ts";
 import { COMMANDS } from "../ng/vocabulary/commands.ts";
 import type { Log } from "../observe/log.ts";
-import { addressKey, allTraffic, noTraffic, type TrafficByAddress, TrafficLedger } from "../observe/metrics-traffic.ts";
+import {
+  addressKey,
+  allTraffic,
+  noTraffic,
+  type Traffic,
+  type TrafficByAddress,
+  TrafficLedger,
+} from "../observe/metrics-traffic.ts";
 import { SUBSYSTEMS, type Subsystem } from "../observe/vocabulary.ts";
+import type { SocketId } from "../planes/plane.ts";
 import type { LocalSocket } from "../relay/ports.ts";
 import type { WorkerStatus } from "../relay/workers.ts";
 import { configurationLines, PARAMETER_OPTIONS } from "./configuration.ts";
@@ -33,6 +41,8 @@ export interface ConsoleSources {
   readonly peers: ControlPeers;
   readonly log: Log;
   workers(): readonly WorkerStatus[];
+  /** Adds the counters of an open socket to `sum`. */
+  addCounters(socket: SocketId, sum: Traffic): void;
   /** ToS byte of control replies from now on. */
   setControlTos?(tos: number): void;
 }
@@ -118,17 +128,18 @@ export class Console implements Operator {
 
   /** Traffic by local address, of all sockets since start. */
   traffic(): TrafficByAddress {
-    const { streams } = this.#sources.context();
-    const open = this.#sources.state.streams.values();
+    const { state, addCounters } = this.#sources;
+    const open = state.streams.values();
     return this.#ledger.read(
-      open.map(({ socket }) => ({ address: socket.address, counters: streams.counters(socket.id) })),
+      open.map(({ socket: { id, address } }) => ({ address, addTo: (sum) => addCounters(id, sum) })),
     );
   }
 
-  statistics(): StatisticsTree {
+  /** `traffic`: where the caller has it already. */
+  statistics(traffic: TrafficByAddress = this.traffic()): StatisticsTree {
     const { state, peers } = this.#sources;
     const tree = statisticsTree(state, this.#sources.context(), controlTree(peers));
-    return { ...withTraffic(tree, this.traffic()), poller_threads: this.#pollers() };
+    return { ...withTraffic(tree, traffic), poller_threads: this.#pollers() };
   }
 
   #pollers(): StatisticsTree[] {

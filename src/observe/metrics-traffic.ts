@@ -25,7 +25,8 @@ export interface LocalAddress {
 
 export interface OpenSocket {
   readonly address: LocalAddress;
-  readonly counters: StreamCounters;
+  /** Adds what it counted so far. */
+  addTo(sum: Traffic): void;
 }
 
 export function noTraffic(): Traffic {
@@ -70,7 +71,7 @@ export class TrafficLedger {
 
   /** A socket is about to be closed. */
   close(address: LocalAddress, counters: StreamCounters): void {
-    add(this.#closed, address, counters);
+    addTraffic(sumFor(this.#closed, address), counters);
   }
 
   /** Everything up to now. */
@@ -81,17 +82,19 @@ export class TrafficLedger {
       addTraffic(copy, traffic);
       sums.set(key, copy);
     }
-    for (const { address, counters } of open) add(sums, address, counters);
+    for (const socket of open) socket.addTo(sumFor(sums, socket.address));
     return sums;
   }
 }
 
-function add(sums: Map<string, Traffic>, address: LocalAddress, counters: StreamCounters): void {
+function sumFor(sums: Map<string, Traffic>, address: LocalAddress): Traffic {
   const key = addressKey(address);
-  const known = sums.get(key);
-  const sum = known ?? noTraffic();
-  addTraffic(sum, counters);
-  if (!known) sums.set(key, sum);
+  let sum = sums.get(key);
+  if (!sum) {
+    sum = noTraffic();
+    sums.set(key, sum);
+  }
+  return sum;
 }
 
 export function allTraffic(byAddress: TrafficByAddress): Traffic {

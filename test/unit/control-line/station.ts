@@ -3,6 +3,7 @@ import { runLine } from "../../../src/control-line/commands.ts";
 import { Console } from "../../../src/control-line/console.ts";
 import { Dispatcher } from "../../../src/ng/dispatcher.ts";
 import { createLog, type Log } from "../../../src/observe/log.ts";
+import { addTraffic } from "../../../src/observe/metrics-traffic.ts";
 import type { WorkerStatus } from "../../../src/relay/workers.ts";
 import { ALICE, BOB, PEER, Scene } from "../call/scene.ts";
 import { load, settingsOf } from "../config/host.ts";
@@ -64,6 +65,7 @@ export class Station {
       peers: this.dispatcher.peers,
       log: this.log,
       workers: () => this.workers,
+      addCounters: (socket, sum) => addTraffic(sum, this.scene.context.streams.counters(socket)),
       setControlTos: (tos) => {
         this.controlTos = tos;
       },

@@ -2,7 +2,14 @@
 import { expect, test } from "bun:test";
 import { EventLoopLag } from "../../../src/observe/metrics-event-loop.ts";
 import { NgLatency } from "../../../src/observe/metrics-ng.ts";
-import { allTraffic, TrafficLedger } from "../../../src/observe/metrics-traffic.ts";
+import {
+  addTraffic,
+  allTraffic,
+  type LocalAddress,
+  type Traffic,
+  TrafficLedger,
+} from "../../../src/observe/metrics-traffic.ts";
+import type { StreamCounters } from "../../../src/planes/plane.ts";
 import { NO_PACKETS } from "../call/scene.ts";
 
 const PUB = { interface: "pub", local: "203.0.113.10" };
@@ -12,13 +19,14 @@ test("counters never go back when a socket closes, and interfaces are kept apart
   const ledger = new TrafficLedger();
   const busy = { ...NO_PACKETS, packetsIn: 10, lost: 2, drops: { ...NO_PACKETS.drops, "strict-source": 3 } };
   const quiet = { ...NO_PACKETS, packetsIn: 1, bytesOut: 7 };
-  const before = ledger.read([
-    { address: PUB, counters: busy },
-    { address: PRIV, counters: quiet },
-  ]);
+  const open = (address: LocalAddress, counters: StreamCounters) => ({
+    address,
+    addTo: (sum: Traffic) => addTraffic(sum, counters),
+  });
+  const before = ledger.read([open(PUB, busy), open(PRIV, quiet)]);
   expect(before.get("pub/203.0.113.10")).toMatchObject({ packetsIn: 10, lost: 2 });
   ledger.close(PUB, busy);
-  const after = ledger.read([{ address: PRIV, counters: quiet }]);
+  const after = ledger.read([open(PRIV, quiet)]);
   expect(allTraffic(after)).toEqual(allTraffic(before));
   expect(allTraffic(after)).toMatchObject({ packetsIn: 11, bytesOut: 7, lost: 2 });
   expect(allTraffic(after).drops["strict-source"]).toBe(3);
