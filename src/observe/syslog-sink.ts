@@ -18,8 +18,11 @@ export interface SyslogSinkOptions {
   readonly pid: number;
 }
 
-/** Pause before the next try while the daemon does not take lines, milliseconds. */
-const RETRY = 20;
+/**
+ * Pause before the next try while the daemon does not take lines, milliseconds: short while it takes some (its queue may hold
+ * no more than ten), twice as long each time it takes none.
+ */
+const RETRY = 2;
 const RETRY_LONGEST = 1_000;
 /** Longest line, bytes; what syslog daemons take by default is less. */
 const MAX_LINE = 16_384;

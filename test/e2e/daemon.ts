@@ -26,6 +26,7 @@ export interface DaemonOptions {
   /** Limit of open files, soft and hard. */
   readonly openFiles?: number;
   readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
   readonly logLevel?: number;
 }
 
@@ -62,7 +63,10 @@ export class Daemon {
     if (udpPortsInUse().some(({ port }) => port === NG.port)) {
       throw new Error(`another process has port ${NG.port}: is a second run of these tests going on?`);
     }
-    const process = new Child("daemon", daemonCommand(options), options.cwd ? { cwd: options.cwd } : {});
+    const process = new Child("daemon", daemonCommand(options), {
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+      ...(options.env && { env: { ...options.env } }),
+    });
     const ng = await NgClient.connect(NG.address, NG.port);
     try {
       await process.whileRunning(ng.untilPong(5_000, 25));
