@@ -22,7 +22,7 @@ import { CMSGHDR, IN_PKTINFO, IN6_PKTINFO, IOVEC, MMSGHDR, MSGHDR, writeWord64 }
 import { watchReadable } from "./reactor.ts";
 import { decodeSockaddr, SOCKADDR_SPACE } from "./sockaddr.ts";
 import { SystemError } from "./system-error.ts";
-import { closeSocket, localEndpoint, openUdpSocket } from "./udp-socket.ts";
+import { closeSocket, localEndpoint, openUdpSocket, setTrafficClass } from "./udp-socket.ts";
 
 export interface ControlSocketOptions {
   readonly address: string;
@@ -38,6 +38,8 @@ export interface ControlSocket {
   /** Replies the system did not take, datagrams that were not whole. */
   readonly sendErrors: number;
   readonly receiveErrors: number;
+  /** TOS byte of replies from now on. */
+  setTos(tos: number): void;
   close(): void;
 }
 
@@ -208,6 +210,9 @@ export function openControlSocket(
     },
     get receiveErrors() {
       return receiveErrors;
+    },
+    setTos(tos) {
+      if (open) setTrafficClass(fd, options.address.includes(":") ? 6 : 4, tos);
     },
     close() {
       if (!open) return;

@@ -112,6 +112,9 @@ class Driver implements Daemon {
       happen: (event) => void this.happen(event),
       dispatcher: this.#dispatcher,
       relay,
+      setControlTos: (tos) => {
+        for (const listener of this.#listeners) listener.setTos(tos);
+      },
       now: wallClock,
     });
   }

@@ -1,5 +1,6 @@
 /** An operator at work: Debian's own tools, our own, and every other way to speak with the daemon. */
 import { expect } from "bun:test";
+import { Child } from "./child.ts";
 import { daemonPath } from "./daemon.ts";
 import { NG } from "./network.ts";
 import { NgCall, plainSdp } from "./ng-call.ts";
@@ -15,6 +16,7 @@ import {
   runProgram,
   sluiceCtl,
   startWithListeners,
+  TCPDUMP,
 } from "./operator.ts";
 import { DAEMON, notThePeer } from "./requirement.ts";
 import { scenario } from "./scene.ts";
@@ -236,3 +238,18 @@ scenario(
     await expect(start).rejects.toThrow(/Cannot listen for HTTP on 127\.0\.20\.1:15024/);
   },
 );
+
+scenario("set controltos marks the next ng replies", [DAEMON, OURS, TCPDUMP], async (scene) => {
+  const daemon = await startWithListeners(scene);
+  const capture = ["tcpdump", "-l", "-n", "-v", "-i", "lo", `udp and src host ${NG.address} and src port ${NG.port}`];
+  const tcpdump = new Child("tcpdump", capture);
+  scene.atEnd(() => tcpdump.stop());
+  await tcpdump.logged(/listening on lo/);
+  await daemon.ng.request({ command: "ping" });
+  await tcpdump.logged(/IP \(tos 0x0,/);
+  expect((await sluiceCtl(["--ip", `${CLI.address}:${CLI.port}`, "set", "controltos", "184"])).output).toBe(
+    "Success setting control-tos to 184\n",
+  );
+  await daemon.ng.request({ command: "ping" });
+  await tcpdump.logged(/IP \(tos 0xb8,/);
+});

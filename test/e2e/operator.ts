@@ -26,6 +26,14 @@ const installed = (name: string, from: string): Requirement => ({
 export const RTPENGINE_CTL = installed("rtpengine-ctl", "rtpengine-utils");
 export const RTPENGINE_NG_CLIENT = installed("rtpengine-ng-client", "rtpengine-utils");
 export const PROMTOOL = installed("promtool", "prometheus");
+/** Installed is not enough: capturing needs the right to. */
+export const TCPDUMP: Requirement = {
+  missing: () => {
+    if (!Bun.which("tcpdump")) return "tcpdump is not installed";
+    const probe = Bun.spawnSync(["tcpdump", "-L", "-i", "lo"], { stderr: "pipe" });
+    return probe.exitCode === 0 ? undefined : `tcpdump may not capture: ${probe.stderr.toString().trim()}`;
+  },
+};
 export const PROMETHEUS = installed("prometheus", "prometheus");
 
 export async function startWithListeners(scene: Scene, options: DaemonOptions = {}): Promise<Daemon> {

@@ -17,6 +17,8 @@ export interface UdpListenerOptions {
 export interface UdpListener {
   /** Ports in the order of `listen`. */
   readonly ports: readonly number[];
+  /** TOS byte of replies from now on. */
+  setTos(tos: number): void;
   close(): void;
 }
 
@@ -42,5 +44,11 @@ export function listenUdp(dispatcher: Dispatcher, options: UdpListenerOptions): 
     close();
     throw error;
   }
-  return { ports: sockets.map((socket) => socket.port), close };
+  return {
+    ports: sockets.map((socket) => socket.port),
+    setTos(value) {
+      for (const socket of sockets) socket.setTos(value);
+    },
+    close,
+  };
 }
