@@ -60,6 +60,15 @@ function startRelay(
     gatherMicroseconds: settings.relay.gatherTime,
     random: RANDOM,
     onEvent,
+    socketCpus: settings.relay.socketCpus,
+    placement: (worker) => {
+      const { cpus, scheduling, priority } = settings.relay;
+      return {
+        ...(cpus && { cpus: [cpus[worker % cpus.length]!] }),
+        ...(scheduling && { scheduling }),
+        ...(priority !== 0 && { priority }),
+      };
+    },
     log: (level, message) => log.write(level, "core", undefined, message),
   });
 }

@@ -116,6 +116,7 @@ const token: ValueType<string> = {
 
 const LEGACY_PROTOCOL = "the rtpproxy protocol is not spoken: use listen-ng and the proxy's rtpengine module";
 const OWN_ENGINE = "the relay engine sizes this itself; see relay-engine and gather-time";
+const NO_IDLE_THREADS = "there are no low-priority threads";
 const NO_LEGACY_FIREWALL = "legacy firewall modes are not supported; rules are kept with nftables";
 const NO_PLUGINS = "codecs are built in; no external library is loaded";
 
@@ -522,17 +523,30 @@ export const OPTIONS = {
   }),
   "socket-cpu-affinity": option(integer(), 0, {
     group: "Threads and system",
-    doc: "Bind sockets to CPUs; negative = number of CPUs.",
-    status: LATER,
+    doc: "Spread calls over so many CPUs by a hint on their sockets (SO_INCOMING_CPU); 0 = no hint, negative = all CPUs.",
   }),
-  scheduling: maybe(text, { group: "Threads and system", doc: "Scheduling policy of threads.", status: LATER }),
-  priority: maybe(integer(), { group: "Threads and system", doc: "Their priority.", status: LATER }),
+  "relay-cpus": maybe(text, {
+    group: "Threads and system",
+    doc: "CPUs for the threads that relay media, one each, in turn, like `2-5,8`; without it the system decides.",
+  }),
+  scheduling: maybe(oneOf(["default", "none", "other", "fifo", "rr", "batch", "idle"]), {
+    group: "Threads and system",
+    doc: "Scheduling policy of the threads that relay media.",
+  }),
+  priority: maybe(integer({ min: -20, max: 99 }), {
+    group: "Threads and system",
+    doc: "Their priority: 1-99 with `fifo` and `rr`, else a niceness.",
+  }),
   "idle-scheduling": maybe(text, {
     group: "Threads and system",
     doc: "Scheduling policy of low-priority threads.",
-    status: LATER,
+    status: ignored(NO_IDLE_THREADS),
   }),
-  "idle-priority": maybe(integer(), { group: "Threads and system", doc: "Their priority.", status: LATER }),
+  "idle-priority": maybe(integer(), {
+    group: "Threads and system",
+    doc: "Their priority.",
+    status: ignored(NO_IDLE_THREADS),
+  }),
 
   // Kernel and firewall
   "kernel-plane": option(oneOf(["auto", "none", "module", "ebpf"]), "auto", {

@@ -63,6 +63,13 @@ export interface Settings {
     readonly engine: OptionValues["relay-engine"];
     /** Longest wait for more packets, microseconds. */
     readonly gatherTime: number;
+    /** CPUs to spread sockets over by a hint; 0 = no hint. */
+    readonly socketCpus: number;
+    /** CPUs for workers in turn; undefined = the system's choice. */
+    readonly cpus: readonly number[] | undefined;
+    /** undefined = as the process. */
+    readonly scheduling: "other" | "fifo" | "rr" | "batch" | "idle" | undefined;
+    readonly priority: number;
   };
   readonly kernel: {
     readonly plane: OptionValues["kernel-plane"];
@@ -281,6 +288,7 @@ class Loader {
         tos: value("tos"),
         sipSource: value("sip-source"),
         saveInterfacePorts: value("save-interface-ports"),
+        dtlsPassive: value("dtls-passive"),
         rejectInvalidSdp: value("reject-invalid-sdp"),
         maxSessions: value("max-sessions"),
         maxCpu: value("max-cpu"),
@@ -299,7 +307,14 @@ class Loader {
         idleTimeout: value("http-idle-timeout"),
       },
       threads,
-      relay: { engine: value("relay-engine"), gatherTime: value("gather-time") },
+      relay: {
+        engine: value("relay-engine"),
+        gatherTime: value("gather-time"),
+        socketCpus: value("socket-cpu-affinity") < 0 ? this.#input.cores : value("socket-cpu-affinity"),
+        cpus: this.#cpus(),
+        scheduling: this.#scheduling(),
+        priority: value("priority") ?? 0,
+      },
       kernel: {
         plane: value("kernel-plane"),
         table,
@@ -501,6 +516,38 @@ class Loader {
   }
 
   /** Options that only make sense together. */
+  #scheduling(): Settings["relay"]["scheduling"] {
+    const policy = this.#value("scheduling");
+    const priority = this.#value("priority") ?? 0;
+    const realTime = policy === "fifo" || policy === "rr";
+    if (realTime && priority < 1) {
+      this.#say("error", "scheduling", `needs a priority of 1 to 99`, this.#line("priority", "10", "scheduling"));
+    } else if (!realTime && priority > 19) {
+      this.#say("error", "priority", "is a niceness of -20 to 19 unless scheduling is fifo or rr");
+    }
+    return policy === "default" || policy === "none" ? undefined : policy;
+  }
+
+  #cpus(): readonly number[] | undefined {
+    const text = this.#value("relay-cpus");
+    if (text === undefined) return undefined;
+    const cpus: number[] = [];
+    for (const part of text.split(",")) {
+      const [, first = "", last = first] = /^\s*(\d{1,4})(?:-(\d{1,4}))?\s*$/.exec(part) ?? [];
+      if (first === "" || Number(last) < Number(first)) {
+        this.#say(
+          "error",
+          "relay-cpus",
+          `has a part that is no CPU and no range of CPUs`,
+          this.#line("relay-cpus", "2-5,8"),
+        );
+        return undefined;
+      }
+      for (let cpu = Number(first); cpu <= Number(last); cpu++) cpus.push(cpu);
+    }
+    return cpus;
+  }
+
   #checkDependencies(): void {
     const value = <N extends OptionName>(name: N) => this.#value(name);
     if (value("listen-https").length > 0 && value("https-cert") === undefined) {

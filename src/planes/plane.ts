@@ -78,6 +78,10 @@ export const DROP_REASONS = [
   "invalid-rtp",
   "strict-source",
   "blackhole",
+/**
+ * `kernel-queue`: dropped by the system, because the socket's queue was full, before the plane had them; all other reasons
+ * are for packets that count as received.
+ */
   "no-sink",
   "no-destination",
   "nat-wait",
@@ -94,6 +98,7 @@ export type DropReason = (typeof DROP_REASONS)[number];
 
 /** Counters of one socket since it was opened. Times are milliseconds of the caller's clock (Unix time). */
 export interface StreamCounters {
+  "kernel-queue",
   readonly packetsIn: number;
   readonly bytesIn: number;
   readonly errorsIn: number;

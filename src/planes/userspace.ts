@@ -7,6 +7,7 @@ import { PortPool } from "../relay/port-pool.ts";
 import type { RandomSource } from "../relay/port-range.ts";
 import { REPORT } from "../relay/reports.ts";
 import type { CounterSums, SlotCounters } from "../relay/slot-reader.ts";
+import type { Placement } from "../relay/worker-start.ts";
 import { RelayWorkers, type WorkerStatus, type WorkerTrouble } from "../relay/workers.ts";
 import type { ForwardingPlane, PlaneEvent, SocketId, StreamCounters, StreamSpec } from "./plane.ts";
 
@@ -24,6 +25,10 @@ export interface UserspaceOptions {
   readonly learnMilliseconds?: number;
   /** SO_RCVBUF of media sockets in bytes; 0 = the system's default. */
   readonly receiveBuffer?: number;
+  /** CPUs that sockets are spread over by a hint (`socket-cpu-affinity`); 0 = no hint. Default 0. */
+  readonly socketCpus?: number;
+  /** Where and how worker `index` runs. */
+  readonly placement?: (worker: number) => Placement;
   readonly random: RandomSource;
   /** On the main thread, in order per socket. Packet data are the receiver's to keep. */
   readonly onEvent: (event: PlaneEvent) => void;
@@ -110,6 +115,7 @@ export async function startUserspacePlane(options: UserspaceOptions): Promise<Us
     gatherMicroseconds: options.gatherMicroseconds ?? 250,
     ...(options.engine && { engine: options.engine }),
     capacity: options.capacity ?? MAX_SOCKETS,
+    ...(options.placement && { placement: options.placement }),
     ...(options.learnMilliseconds !== undefined && { learnMilliseconds: options.learnMilliseconds }),
     onReport: (entry) => {
       const event = eventOf(entry);
@@ -121,6 +127,7 @@ export async function startUserspacePlane(options: UserspaceOptions): Promise<Us
   const ports = new PortPool({
     slots: workers,
     random: options.random,
+    ...(options.socketCpus !== undefined && { cpus: options.socketCpus }),
     ...(options.receiveBuffer !== undefined && { receiveBuffer: options.receiveBuffer }),
   });
   const none = { packets: 0, bytes: 0, errors: 0 };

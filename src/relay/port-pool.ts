@@ -23,6 +23,8 @@ export interface PortPoolOptions {
   readonly random: RandomSource;
   /** SO_RCVBUF of media sockets in bytes; 0 = the system's default. Default 0. */
   readonly receiveBuffer?: number;
+  /** CPUs that sockets are spread over by a hint (SO_INCOMING_CPU); 0 = no hint. Default 0. */
+  readonly cpus?: number;
   readonly opener?: SocketOpener;
 }
 
@@ -70,13 +72,16 @@ export class PortPool implements PortSource {
   readonly #ranges = new Map<string, Range>();
   readonly #open = new Map<SocketId, OpenSocket>();
   readonly #failures = new Map<FailureKind, number>();
+  #opened = 0;
 
   constructor(options: PortPoolOptions) {
     this.#slots = options.slots;
     this.#random = options.random;
     const receiveBuffer = options.receiveBuffer ?? RECEIVE_BUFFER;
+    const cpus = options.cpus ?? 0;
     this.#opener = options.opener ?? {
-      open: (local, tos) => openUdpSocket(local, { tos, receiveBuffer }),
+      open: (local, tos) =>
+        openUdpSocket(local, { tos, receiveBuffer, ...(cpus > 0 && { incomingCpu: this.#opened++ % cpus }) }),
       close: closeSocket,
     };
   }

@@ -9,6 +9,7 @@ import { EventFd } from "../../ffi/event-fd.ts";
 import { type Arena, mapArena } from "../../ffi/memory.ts";
 import { type Watch, watchReadable } from "../../ffi/reactor.ts";
 import { canBeSignalled, threadEntry } from "../../ffi/thread.ts";
+import { queueDrops } from "../../ffi/udp-socket.ts";
 import type { Family } from "../address.ts";
 import { HAND_UP_RING_BYTES, MAX_SOCKETS, MAX_WAITING_COMMANDS, MAX_WORKERS } from "../limits.ts";
 import type { SrtpLibraryName } from "../media/srtp/library.ts";
@@ -287,18 +288,22 @@ export class RelayWorkers implements SocketSlots {
     if (!entry || this.#ended) return NO_COUNTERS;
     const started = this.#slots.incarnation(id) === entry.incarnation;
     const counters = started ? this.#slots.counters(id) : NO_COUNTERS;
+    const lost = queueDrops(entry.fd);
+    const drops = lost === 0 ? counters.drops : { ...counters.drops, "kernel-queue": lost };
     const { spec } = entry;
-    if (!spec) return { ...counters, endpoint: undefined };
-    if (started && this.#slots.applied(id) === entry.sequence) return counters;
-    // The worker has not come to the last spec yet: what it will do is known already.
-    const keeps = started && this.#slots.generation(id) === spec.generation;
-    return keeps ? counters : { ...counters, endpoint: spec.remote, confirmed: false };
+    if (!spec) return { ...counters, drops, endpoint: undefined };
+    // The worker may not have come to the last spec yet: what it will do is known already.
+    const keeps =
+      started && (this.#slots.applied(id) === entry.sequence || this.#slots.generation(id) === spec.generation);
+    return keeps ? { ...counters, drops } : { ...counters, drops, endpoint: spec.remote, confirmed: false };
   }
 
   /** Adds the counters of an open socket to `sum`; cheap, for sums over all of them. */
   addCounters(id: SocketId, sum: CounterSums): void {
     const entry = this.#entries.get(id);
-    if (entry && !this.#ended && this.#slots.incarnation(id) === entry.incarnation) this.#slots.addTo(id, sum);
+    if (!entry || this.#ended || this.#slots.incarnation(id) !== entry.incarnation) return;
+    this.#slots.addTo(id, sum);
+    sum.drops["kernel-queue"] += queueDrops(entry.fd);
   }
 
   /** Milliseconds (Unix) of the last packet, 0 = none or not open. */
