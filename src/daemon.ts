@@ -8,6 +8,7 @@ import { formatEndpoint } from "./address.ts";
 import { CallState } from "./call/state.ts";
 import { type CallEvent, type CommandReply, type Context, type Effect, transition } from "./call/transition.ts";
 import type { Settings } from "./config/settings.ts";
+import { DtlsService } from "./dtls-service.ts";
 import type { Served } from "./life/lifetime.ts";
 import { type InForce, planReload, type Reload } from "./life/reload.ts";
 import { Dispatcher } from "./ng/dispatcher.ts";
@@ -37,6 +38,7 @@ export async function startDaemon(settings: Settings, log: Log): Promise<Daemon>
     settings,
     log,
     await startRelay(settings, log, (event) => driver.happen({ kind: "plane", event })),
+    await DtlsService.start(settings.values, settings.call.softwareId, RANDOM, log, wallClock()),
   );
   try {
     driver.listen();
@@ -58,8 +60,6 @@ function startRelay(
     engine,
     threads: settings.threads,
     gatherMicroseconds: settings.relay.gatherTime,
-    random: RANDOM,
-    onEvent,
     socketCpus: settings.relay.socketCpus,
     placement: (worker) => {
       const { cpus, scheduling, priority } = settings.relay;
@@ -69,6 +69,8 @@ function startRelay(
         ...(priority !== 0 && { priority }),
       };
     },
+    random: RANDOM,
+    onEvent,
     log: (level, message) => log.write(level, "core", undefined, message),
   });
 }
@@ -83,10 +85,15 @@ class Driver implements Daemon {
   readonly #hostLoad = new HostLoad();
   readonly #context: { -readonly [Key in keyof Context]: Context[Key] };
   readonly #listeners: UdpListener[] = [];
+  readonly #dtls: DtlsService;
   #timer: NodeJS.Timeout | undefined;
+  /** For the first of the core's timers, and when it is set to. */
+  #alarm: NodeJS.Timeout | undefined;
+  #alarmAt = Number.POSITIVE_INFINITY;
   #inForce: InForce;
 
-  constructor(settings: Settings, log: Log, relay: Userspace) {
+  constructor(settings: Settings, log: Log, relay: Userspace, dtls: DtlsService) {
+    this.#dtls = dtls;
     this.#log = log;
     this.#settings = settings;
     this.#inForce = settings;
@@ -98,6 +105,7 @@ class Driver implements Daemon {
       random: RANDOM,
       ports: relay.ports,
       streams: relay.reader,
+      dtls: dtls.environment,
       load: { cpuPercent: 0, loadAverage: 0, bytesPerSecond: 0 },
       records: log.channelEnabled("cdr"),
     };
@@ -150,7 +158,21 @@ class Driver implements Daemon {
     this.#context.finalStats = this.#log.enabled("info", "core");
     const { reply, effects } = transition(this.#state, event, this.#context);
     for (const effect of effects) this.#carryOut(effect);
+    const { next } = this.#state.timers;
+    if (next !== undefined && next < this.#alarmAt) this.#setAlarm(next);
     return reply;
+  }
+
+  #setAlarm(at: number): void {
+    clearTimeout(this.#alarm);
+    this.#alarmAt = at;
+    this.#alarm = setTimeout(
+      () => {
+        this.#alarmAt = Number.POSITIVE_INFINITY;
+        this.happen({ kind: "timer" });
+      },
+      Math.max(1, Math.ceil(at - wallClock())),
+    );
   }
 
   get calls(): number {
@@ -183,6 +205,8 @@ class Driver implements Daemon {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    clearTimeout(this.#alarm);
+    this.#alarmAt = Number.NEGATIVE_INFINITY;
     for (const listener of this.#listeners) listener.close();
     await this.#operations.close();
     for (const callId of [...this.#state.calls.keys()]) {
@@ -204,6 +228,7 @@ class Driver implements Daemon {
       bytesPerSecond: this.#state.rates.user.bytes + this.#state.rates.kernel.bytes,
     };
     this.happen({ kind: "tick" });
+    this.#dtls.tick(this.#context.now);
     this.#log.tick();
   }
 
@@ -216,6 +241,10 @@ class Driver implements Daemon {
         this.#operations.console.closing(effect.sockets);
         this.#relay.plane.remove(effect.sockets.map(({ id }) => id));
         this.#relay.ports.release(effect.sockets);
+        break;
+      case "send":
+        // A datagram that the system does not take is one lost: both protocols repeat it.
+        this.#relay.ports.sendFrom(effect.socket, effect.to, effect.data);
         break;
       case "log":
         if (effect.limited) this.#log.limited(effect.level, effect.subsystem, effect.context, effect.message);

@@ -170,3 +170,6 @@ export const MAX_HTTP_BODY = 131_072;
 
 /** Calls in one answer of the HTTP API; more are had page by page. */
 export const MAX_LISTED_SESSIONS = 10_000;
+
+/** Decisions of one call that are remembered for `query`: two ICE restarts with all their pairs, and what led to them. */
+export const MAX_JOURNAL_ENTRIES = 100;

@@ -1,11 +1,14 @@
 /** The `answer` command. Everything that can refuse it comes before the first change. */
-import { type Call, type Leg, link, type MediaSection, type PortSet, type Stream } from "./call.ts";
+import { moveTransport } from "./bundle.ts";
+import { type Call, type Leg, link } from "./call.ts";
 import type { Directives } from "./directives.ts";
+import { takeFragment } from "./fragment.ts";
 import { closePorts } from "./local-ports.ts";
 import { matchAnswer } from "./matching.ts";
 import { exchange, sectionAt } from "./negotiation.ts";
+import { mergeAnswer } from "./osrtp.ts";
 import type { Outbox } from "./outbox.ts";
-import { applyCall, endWithoutPorts, isOwnLoop, LOOP_MESSAGE, NO_MEDIA, readSdp } from "./request.ts";
+import { endWithoutPorts, isOwnLoop, LOOP_MESSAGE, NO_MEDIA, readSdp } from "./request.ts";
 import { classifyFamilies, familiesOf, noteSignalling } from "./signalling.ts";
 import { isAssociationError, partiesOfAnswer, settle } from "./tags.ts";
 import type { CommandReply } from "./transition.ts";
@@ -22,18 +25,23 @@ export function answer(directives: Directives, out: Outbox): CommandReply {
   if (!call) return { ok: false, reason: "Unknown call-id" };
   const read = readSdp(text, callId, directives, out);
   if ("refusal" in read) return read.refusal;
-  const { sdp } = read;
-  if (isOwnLoop(sdp, directives, out)) {
+  const { sdp: given } = read;
+  if (isOwnLoop(given, directives, out)) {
     out.log("info", callId, LOOP_MESSAGE);
     return { ok: true, body: { sdp: text } };
   }
-  if (flags.has("fragment")) return { ok: true, body: {} };
-  if (sdp.media.length === 0) return NO_MEDIA;
+  if (flags.has("fragment")) {
+    takeFragment(call, given, directives, out);
+    return { ok: true, body: {} };
+  }
+  if (given.media.length === 0) return NO_MEDIA;
   const parties = partiesOfAnswer(call, directives);
   if (isAssociationError(parties)) return { ok: false, ...parties };
   const offered = parties.sender.leg ?? parties.sender.insteadOf;
   const offerer = parties.receiver.leg;
   if (!offered || !offerer) return { ok: false, reason: "Invalid dialogue association" };
+  const twins = offered.sections.some((section) => section.twinShown);
+  const sdp = twins ? mergeAnswer(given, offered.sections) : given;
   const matches = matchAnswer(offered, offerer, sdp);
   if (matches.length === 0) {
     return { ok: false, reason: "Error rewriting SDP", detail: "no section of the answer belongs to one of the offer" };
@@ -49,11 +57,11 @@ export function answer(directives: Directives, out: Outbox): CommandReply {
   noteSignalling(call, sender, receiver, directives, out);
   if (call.familyClass === undefined) classifyFamilies(call, familiesOf(sdp));
 
-  const result = exchange({ phase: "answer", call, sender, receiver, sdp, matches, directives }, out);
+  const result = exchange({ phase: "answer", call, sender, receiver, sdp, twins: undefined, matches, directives }, out);
   if (typeof result !== "string") return endWithoutPorts(call, result, out);
   // Claimed for a section that this answer has not brought back.
   for (const section of sender.sections) if (section.rejected) closePorts(section, out);
-  applyCall(call, out);
+  out.apply(call);
   return { ok: true, body: { sdp: result } };
 }
 
@@ -85,7 +93,10 @@ function standIn(leg: Leg, offered: Leg, offerer: Leg): void {
     section.rtcpMux = model.rtcpMux;
     section.presented = model.presented;
     section.presentedExtensions = model.presentedExtensions;
-    section.presentedCrypto = model.presentedCrypto;
+    section.bundled = model.bundled;
+    section.bundleOffered = model.bundleOffered;
+    section.passthrough = model.passthrough;
+    section.twinShown = model.twinShown;
     const peer = model.peerIn(offerer);
     if (peer) link(section, peer);
   }
@@ -95,28 +106,15 @@ function standIn(leg: Leg, offered: Leg, offerer: Leg): void {
  * Parties that answered the same offer were all shown the same ports; the one that answers now has them, since its media
  * goes there.
  */
-function claimPorts(leg: Leg, { state }: Outbox): void {
+function claimPorts(leg: Leg, out: Outbox): void {
   if (leg.sections.some((section) => section.ports)) return;
   const holder = siblings(leg.call, leg).find((each) => each.sections.some((section) => section.ports));
   if (!holder) return;
   for (const from of holder.sections) {
     const to = leg.sections[from.index - 1];
     if (!to) continue;
-    const moved = from.portSets().map((set) => rehome(set, to));
-    from.ports = undefined;
-    from.retired.length = 0;
-    to.ports = moved[0];
-    to.retired.push(...moved.slice(1));
-  }
-
-  function rehome({ rtp, rtcp, peer }: PortSet, section: MediaSection): PortSet {
-    return { rtp: move(rtp, section), rtcp: rtcp && move(rtcp, section), peer };
-  }
-
-  function move(stream: Stream, section: MediaSection): Stream {
-    const moved = { ...stream, section };
-    state.streams.set(moved.socket.id, moved);
-    return moved;
+    if (holder.bundleOwner === from) leg.bundleOwner = to;
+    moveTransport(from, to, out);
   }
 }
 

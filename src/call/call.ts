@@ -8,9 +8,14 @@
 import type { Endpoint, Family } from "../address.ts";
 import { MAX_ALIASES } from "../limits.ts";
 import type { InterfaceAddress, LocalSocket } from "../relay/ports.ts";
-import type { CryptoLine, HeaderExtension, MediaDescription, PayloadFormat } from "../sdp/model.ts";
+import type { HeaderExtension, MediaDescription, PayloadFormat } from "../sdp/model.ts";
 import type { LearningMode } from "./directives.ts";
+import { Journal } from "./journal.ts";
+import type { Twin } from "./osrtp.ts";
+import { Protection } from "./protection.ts";
+import { SectionIce } from "./section-ice.ts";
 import type { LogicalInterface } from "./settings.ts";
+import type { Timed } from "./timer-queue.ts";
 
 export type SubscriptionKind = "offer/answer" | "pub/sub";
 
@@ -30,11 +35,17 @@ export interface Stream {
   readonly openedAt: number;
 }
 
-/** The sockets that one party was told to send to, all at once. */
-export interface PortSet {
+/** RTP and RTCP on one local address. */
+export interface StreamPair {
   readonly rtp: Stream;
   /** Absent where only one port was taken because RTP and RTCP share it. */
   readonly rtcp: Stream | undefined;
+}
+
+/** The sockets that one party was told to send to, all at once. */
+export interface PortSet extends StreamPair {
+  /** With ICE: sockets on the other addresses of the interface, candidates beside the ones in `c=` and `m=`. */
+  readonly others: StreamPair[];
   /**
    * Where the other party of the dialogue had its media when these ports were shown. A different endpoint later means
    * another media stream, which gets ports of its own so that packets of the two never mix.
@@ -42,8 +53,11 @@ export interface PortSet {
   peer: Endpoint | undefined;
 }
 
-/** One `m=` section of one party. Sections never change place within their leg. */
-export class MediaSection {
+/**
+ * One `m=` section of one party. Sections never change place within their leg. Ports, ICE and keys of a bundled section are
+ * those of its {@link carrier}.
+ */
+export class MediaSection implements Timed {
   type = "audio";
   /** Protocol spoken with this party, as printed in its m= line. */
   protocol = "RTP/AVP";
@@ -93,11 +107,29 @@ export class MediaSection {
   formats: readonly PayloadFormat[] = [];
   presented: readonly PayloadFormat[] = [];
   presentedExtensions: readonly HeaderExtension[] = [];
-  presentedCrypto: readonly CryptoLine[] = [];
   /** `extmap` `mask` of this party's offer, for the answer. */
   maskedExtensions: readonly string[] = [];
   /** Milliseconds; `ptime-reverse` of this party's offer, for the answer. */
   ptimeReverse: number | undefined;
+
+  ice = new SectionIce();
+  protection = new Protection();
+  /** This section and others of the party share the transport of one of them (RFC 9143). */
+  bundled = false;
+  /** The party offered to bundle this section, and that was to be accepted; or we offered it. */
+  bundleOffered = false;
+  /**
+   * Attributes of ICE and keys go through as they are: with candidates of ours added (`add`, `relay`), or without anything of
+   * ours in the media path (`untouched`).
+   */
+  passthrough: "add" | "relay" | "untouched" | undefined;
+  /** The same media was offered as SRTP and as plain RTP (legacy OSRTP); `before`: the plain one came first. */
+  twin: Twin | undefined;
+  /** We show this party an offer of such twins. */
+  twinShown = false;
+
+  timerPlace = -1;
+  timerAt = 0;
 
   readonly sinks: Subscription[] = [];
   readonly sources: Subscription[] = [];
@@ -114,13 +146,15 @@ export class MediaSection {
     return undefined;
   }
 
+  /** The section whose transport this one uses: itself unless bundled. */
+  get carrier(): MediaSection {
+    return this.bundled ? (this.leg.bundleOwner ?? this) : this;
+  }
+
   /** All streams with an open socket, current ones first. */
   streams(): Stream[] {
     const out: Stream[] = [];
-    for (const set of this.portSets()) {
-      out.push(set.rtp);
-      if (set.rtcp) out.push(set.rtcp);
-    }
+    for (const set of this.portSets()) out.push(...streamsOf(set));
     return out;
   }
 
@@ -128,6 +162,15 @@ export class MediaSection {
     if (!this.ports) return this.retired;
     return this.retired.length === 0 ? [this.ports] : [this.ports, ...this.retired];
   }
+}
+
+export function streamsOf(set: PortSet): Stream[] {
+  const list: Stream[] = [];
+  for (const { rtp, rtcp } of [set, ...set.others]) {
+    list.push(rtp);
+    if (rtcp) list.push(rtcp);
+  }
+  return list;
 }
 
 /** How `o=` and `s=` looked in the SDPs sent to one party; the `replace` options refer to the first of them. */
@@ -167,6 +210,8 @@ export class Leg {
   interfaceRequest: string | undefined;
   address: InterfaceAddress | undefined;
   sent: SentOrigin | undefined;
+  /** The section whose transport all bundled ones share. */
+  bundleOwner: MediaSection | undefined;
   /** Legs made from one offered leg by answers with different tags share the ports that offer showed. */
   offeredAs: Leg;
 
@@ -247,6 +292,8 @@ export class Call {
   dropTraffic = false;
   /** Grows with every signalling message: endpoints are learned again. */
   generation = 0;
+  /** What was decided, for those who have to explain it. */
+  readonly journal = new Journal();
   /** Packets of sockets that are closed already, so that totals do not shrink. */
   readonly closed = { rtp: { packets: 0, bytes: 0, errors: 0 }, rtcp: { packets: 0, bytes: 0, errors: 0 } };
   /** Address families seen in the first offer, and the class of the call once answered. */

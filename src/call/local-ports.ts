@@ -2,7 +2,7 @@
 import type { Endpoint } from "../address.ts";
 import { MAX_RETIRED_PORTS } from "../limits.ts";
 import type { InterfaceAddress, LocalSocket, PortFailure } from "../relay/ports.ts";
-import type { Call, MediaSection, PortSet } from "./call.ts";
+import { type Call, drop, type MediaSection, type PortSet, type StreamPair } from "./call.ts";
 import type { Outbox } from "./outbox.ts";
 import { isZero } from "./reception.ts";
 
@@ -12,6 +12,7 @@ function isFailure(result: readonly LocalSocket[] | PortFailure): result is Port
 
 export class LocalPorts {
   private readonly taken: { readonly section: MediaSection; readonly set: PortSet }[] = [];
+  private readonly takenBeside: { readonly set: PortSet; readonly pair: StreamPair }[] = [];
   /** Why there was no port, and where. */
   refused: { readonly failure: PortFailure; readonly address: InterfaceAddress } | undefined;
 
@@ -54,12 +55,36 @@ export class LocalPorts {
     return true;
   }
 
+  /** For ICE: sockets on the other addresses of the interface. One that cannot be had is one candidate less. */
+  ensureOthers(section: MediaSection): void {
+    const set = section.ports;
+    const { interface: chosen } = section.leg;
+    if (!set || !chosen || this.out.state.settings.saveInterfacePorts) return;
+    const count = section.muxAgreed || !set.rtcp ? 1 : 2;
+    const used = [set, ...set.others].map(({ rtp }) => rtp.socket.address.local);
+    for (const address of chosen.addresses) {
+      if (used.includes(address.local)) continue;
+      const pair = this.open(section, address, count);
+      if (!pair) continue;
+      set.others.push(pair);
+      this.takenBeside.push({ set, pair });
+    }
+  }
+
   private acquire(
     section: MediaSection,
     address: InterfaceAddress,
     count: 1 | 2,
     peer: Endpoint | undefined,
   ): PortSet | undefined {
+    const pair = this.open(section, address, count);
+    if (!pair) return undefined;
+    const set: PortSet = { ...pair, others: [], peer };
+    this.taken.push({ section, set });
+    return set;
+  }
+
+  private open(section: MediaSection, address: InterfaceAddress, count: 1 | 2): StreamPair | undefined {
     const { state, context } = this.out;
     const { tos, affinity } = this.call;
     const result = context.ports.acquire(address, count, { tos, affinity });
@@ -75,13 +100,10 @@ export class LocalPorts {
       return undefined;
     }
     const [rtp, rtcp] = result;
-    const set: PortSet = {
+    return {
       rtp: state.opened(section, "rtp", rtp!, context),
       rtcp: rtcp && state.opened(section, "rtcp", rtcp, context),
-      peer,
     };
-    this.taken.push({ section, set });
-    return set;
   }
 
   private retire(section: MediaSection, set: PortSet): void {
@@ -92,15 +114,33 @@ export class LocalPorts {
   /** Gives back what this request took; nothing was put in force on these sockets yet. */
   giveBack(): void {
     const { state, context } = this.out;
+    const release = ({ rtp, rtcp }: StreamPair) => {
+      state.closed(rtp);
+      if (rtcp) state.closed(rtcp);
+      context.ports.release(rtcp ? [rtp.socket, rtcp.socket] : [rtp.socket]);
+    };
+    for (const { set, pair } of this.takenBeside) {
+      drop(set.others, pair);
+      release(pair);
+    }
     for (const { section, set } of this.taken) {
       if (section.ports === set) section.ports = undefined;
       const at = section.retired.indexOf(set);
       if (at >= 0) section.retired.splice(at, 1);
-      state.closed(set.rtp);
-      if (set.rtcp) state.closed(set.rtcp);
-      context.ports.release(set.rtcp ? [set.rtp.socket, set.rtcp.socket] : [set.rtp.socket]);
+      release(set);
     }
     this.taken.length = 0;
+    this.takenBeside.length = 0;
+  }
+}
+
+/** Without ICE only the sockets that `c=` and `m=` show are of use. */
+export function closeOthers(section: MediaSection, out: Outbox): void {
+  for (const set of section.portSets()) {
+    for (const { rtp, rtcp } of set.others.splice(0)) {
+      out.closeStream(section.leg.call, rtp);
+      if (rtcp) out.closeStream(section.leg.call, rtcp);
+    }
   }
 }
 

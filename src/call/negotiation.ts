@@ -5,18 +5,22 @@
 import { type Family, familyOf } from "../address.ts";
 import type { InterfaceAddress, PortFailure } from "../relay/ports.ts";
 import type { MediaDescription, SessionDescription } from "../sdp/model.ts";
-import { canonicalProtocol } from "../sdp/transport.ts";
+import { canonicalProtocol, isSecure } from "../sdp/transport.ts";
+import { answerBundle, bundledMids, joinBundle, leaveBundle, offerBundle } from "./bundle.ts";
 import { type Call, type Leg, link, MediaSection } from "./call.ts";
 import { presentFormats } from "./codecs.ts";
+import { advanceDtls, endTransport } from "./connectivity.ts";
 import type { Directives } from "./directives.ts";
 import { presentExtensions } from "./extensions.ts";
+import { answerIce, exchangeIce, offerIce } from "./ice-exchange.ts";
 import { chooseAddress, chooseInterface } from "./interfaces.ts";
+import { answerKeys, offerKeys } from "./keying.ts";
 import { closePorts, LocalPorts, portFailureText } from "./local-ports.ts";
 import type { SectionMatch } from "./matching.ts";
+import type { Twin } from "./osrtp.ts";
 import type { Outbox } from "./outbox.ts";
-import { describe, type Presented } from "./output.ts";
+import { describe, isUnproxied, type Presented } from "./output.ts";
 import { protocolTowards } from "./profile.ts";
-import { presentCrypto } from "./protection.ts";
 import { isZero, receive, sourceAddress } from "./reception.ts";
 import { answerMux, offerMux } from "./rtcp-mux.ts";
 
@@ -26,6 +30,8 @@ export interface Exchange {
   readonly sender: Leg;
   readonly receiver: Leg;
   readonly sdp: SessionDescription;
+  /** Declined halves of legacy OSRTP pairs in an offer, by place in `sdp.media`. */
+  readonly twins: ReadonlyMap<number, Twin> | undefined;
   readonly matches: readonly SectionMatch[];
   readonly directives: Directives;
 }
@@ -49,11 +55,14 @@ export function exchange(work: Exchange, out: Outbox): string | OutOfPorts {
   const ports = new LocalPorts(call, out);
 
   const presented: Presented[] = [];
+  const pairs: Pair[] = [];
+  const mids = sdp.groups.length === 0 ? NO_MIDS : bundledMids(sdp);
   for (const match of matches) {
     const { media } = match;
     const from = sectionAt(sender, match.sender);
     const before = { known: from.description !== undefined, receiving: from.send };
     receive(from, media, directives, settings);
+    if (work.twins) from.twin = work.twins.size > 0 ? work.twins.get(sdp.media.indexOf(media)) : undefined;
     if (match.receiver === undefined) {
       rejectPair(from, undefined, out);
       continue;
@@ -63,8 +72,8 @@ export function exchange(work: Exchange, out: Outbox): string | OutOfPorts {
     presented[match.receiver] = { section: to, media, sender: from };
     // A section that is proxied cannot be answered by one that is not, nor the reverse.
     const mismatch = phase === "answer" && (media.type === "message") !== (to.type === "message");
-    if (phase === "offer") prepareForOffer(from, to, media, directives);
-    else if (!mismatch) prepareForAnswer(from, to, media, directives);
+    if (phase === "offer") prepareForOffer(from, to, media, mids, directives);
+    else if (!mismatch) prepareForAnswer(from, to, media, mids, directives);
     const formats = presentFormats(from, to, directives, phase, out);
     const refused = phase === "answer" && to.description?.port === 0;
     if (media.port === 0 || formats === undefined || refused || mismatch) {
@@ -75,21 +84,50 @@ export function exchange(work: Exchange, out: Outbox): string | OutOfPorts {
     }
     to.presented = formats;
     to.presentedExtensions = presentExtensions(from, to, directives, phase);
-    to.presentedCrypto = presentCrypto(from, to, directives, phase, out);
     to.rejected = false;
+    joinBundle(from, out);
+    joinBundle(to, out);
     // What one party does not send the other one does not receive.
     to.recv = from.send;
     to.send = from.recv;
     to.announced = true;
-    if (media.type === "message") continue; // not proxied
+    if (isUnproxied(to)) continue;
     if (!providePorts(work, from, to, before, ports)) {
       ports.giveBack();
       const { failure, address } = ports.refused!;
       return { failure, detail: portFailureText(failure, address) };
     }
+    pairs.push({ from, to, media, first: !before.known });
   }
   settleLeftOut(work, presented, out);
+  for (const pair of pairs) exchangeTransport(work, pair, ports, out);
   return describe(receiver, presented, sdp, directives, settings, phase);
+}
+
+const NO_MIDS: readonly string[] = [];
+
+/** A section of the SDP that is not rejected. */
+interface Pair {
+  readonly from: MediaSection;
+  readonly to: MediaSection;
+  readonly media: MediaDescription;
+  /** The sender was never heard of before. */
+  readonly first: boolean;
+}
+
+/** ICE and keys, once ports are there and every section has found its transport. */
+function exchangeTransport(
+  { phase, directives }: Exchange,
+  { from, to, media, first }: Pair,
+  ports: LocalPorts,
+  out: Outbox,
+): void {
+  if (from.ice.on || to.ice.on || from.ice.agent || to.ice.agent) {
+    exchangeIce(phase, from, to, directives, ports, out);
+  }
+  if (phase === "offer") offerKeys(from, to, media, first, directives, out);
+  else answerKeys(from, to, media, directives, out);
+  for (const section of [from.carrier, to.carrier]) if (section.protection.dtls) advanceDtls(section, out);
 }
 
 /** The section at this place, made when it is new. */
@@ -98,7 +136,13 @@ export function sectionAt(leg: Leg, place: number): MediaSection {
   return leg.sections[place]!;
 }
 
-function prepareForOffer(from: MediaSection, to: MediaSection, media: MediaDescription, directives: Directives): void {
+function prepareForOffer(
+  from: MediaSection,
+  to: MediaSection,
+  media: MediaDescription,
+  mids: readonly string[],
+  directives: Directives,
+): void {
   to.protocol = protocolTowards(to, media, directives);
   from.protocol = canonicalProtocol(media.protocol);
   to.type = media.type;
@@ -106,10 +150,19 @@ function prepareForOffer(from: MediaSection, to: MediaSection, media: MediaDescr
   if (media.mid !== undefined) to.mid = media.mid;
   else if (directives.flags.has("generate-mid")) to.mid ??= String(to.index);
   from.ptimeReverse = directives.ptimeReverse;
+  offerBundle(from, to, mids, directives);
   offerMux(from, to, media.rtcpMux, directives.rtcpMux);
+  offerIce(from, to, media, directives);
+  to.twinShown = directives.osrtp.includes("offer-legacy") && isSecure(to.protocol);
 }
 
-function prepareForAnswer(from: MediaSection, to: MediaSection, media: MediaDescription, directives: Directives): void {
+function prepareForAnswer(
+  from: MediaSection,
+  to: MediaSection,
+  media: MediaDescription,
+  mids: readonly string[],
+  directives: Directives,
+): void {
   const { transport } = directives;
   from.protocol = canonicalProtocol(media.protocol);
   // Answers speak the offerer's own protocol unless told otherwise.
@@ -118,11 +171,15 @@ function prepareForAnswer(from: MediaSection, to: MediaSection, media: MediaDesc
   to.type = media.type;
   to.isRtp = media.isRtp;
   answerMux(from, to, media.rtcpMux);
+  answerBundle(from, to, mids);
+  answerIce(from, to, media, directives);
 }
 
 function rejectPair(from: MediaSection, to: MediaSection | undefined, out: Outbox): void {
   for (const section of to ? [from, to] : [from]) {
     section.rejected = true;
+    if (section.bundled) leaveBundle(section, out);
+    endTransport(section, out);
     closePorts(section, out);
   }
 }
@@ -137,11 +194,13 @@ function providePorts(
 ): boolean {
   const { flags } = directives;
   const peer = from.remoteRtp;
-  const latch = flags.has("port-latching") || (before.known && !before.receiving);
+  // ICE finds out by itself that the peer has moved.
+  const iceLatch = to.ice.on && !flags.has("no-port-latching");
+  const latch = flags.has("port-latching") || iceLatch || (before.known && !before.receiving);
   const wanted = to.muxAgreed ? 1 : 2;
-  if (!ports.ensure(to, receiver.address!, wanted, peer, latch)) return false;
+  if (to.carrier === to && !ports.ensure(to, receiver.address!, wanted, peer, latch)) return false;
   // The sender's own ports: it was told them before, or will be with the answer.
-  if (phase === "answer" && from.ports) return true;
+  if (from.carrier !== from || (phase === "answer" && from.ports)) return true;
   return ports.ensure(from, sender.address!, from.muxAgreed ? 1 : 2, to.remoteRtp, true);
 }
 

@@ -2,15 +2,19 @@
 import { MAX_SECTIONS } from "../limits.ts";
 import { Call } from "./call.ts";
 import type { Directives } from "./directives.ts";
+import { takeFragment } from "./fragment.ts";
 import { exceededLimit } from "./load-limits.ts";
 import { matchOffer } from "./matching.ts";
 import { exchange } from "./negotiation.ts";
+import { mergeOffer, type Twin } from "./osrtp.ts";
 import type { Outbox } from "./outbox.ts";
-import { applyCall, endWithoutPorts, isOwnLoop, LOOP_MESSAGE, NO_MEDIA, readSdp, tooManySections } from "./request.ts";
+import { endWithoutPorts, isOwnLoop, LOOP_MESSAGE, NO_MEDIA, readSdp, tooManySections } from "./request.ts";
 import { familiesOf, noteSignalling } from "./signalling.ts";
 import { isAssociationError, partiesOfOffer, settle } from "./tags.ts";
 import { discardCall } from "./termination.ts";
 import type { CommandReply } from "./transition.ts";
+
+const NO_TWINS: ReadonlyMap<number, Twin> = new Map();
 
 export function offer(directives: Directives, peer: string, out: Outbox): CommandReply {
   const { callId, fromTag, sdp: text, flags } = directives;
@@ -26,13 +30,17 @@ export function offer(directives: Directives, peer: string, out: Outbox): Comman
   }
   const read = readSdp(text, callId, directives, out);
   if ("refusal" in read) return read.refusal;
-  const { sdp } = read;
-  if (isOwnLoop(sdp, directives, out)) {
+  const { sdp: given } = read;
+  if (isOwnLoop(given, directives, out)) {
     out.log("info", callId, LOOP_MESSAGE);
     return { ok: true, body: { sdp: text } };
   }
-  // Candidates have no agent to go to yet; the fragment is taken note of.
-  if (flags.has("fragment")) return { ok: true, body: {} };
+  if (flags.has("fragment")) {
+    takeFragment(known, given, directives, out);
+    return { ok: true, body: {} };
+  }
+  const legacy = directives.osrtp.includes("accept") || directives.osrtp.includes("accept-legacy");
+  const { sdp, twins } = legacy ? mergeOffer(given) : { sdp: given, twins: NO_TWINS };
   if (sdp.media.length === 0) return NO_MEDIA;
   const parties = partiesOfOffer(known, directives, sdp);
   if (isAssociationError(parties)) return { ok: false, ...parties };
@@ -50,14 +58,14 @@ export function offer(directives: Directives, peer: string, out: Outbox): Comman
   noteSignalling(call, sender, receiver, directives, out);
   if (call.offeredFamilies.size === 0) call.offeredFamilies = familiesOf(sdp);
 
-  const result = exchange({ phase: "offer", call, sender, receiver, sdp, matches, directives }, out);
+  const result = exchange({ phase: "offer", call, sender, receiver, sdp, twins, matches, directives }, out);
   if (typeof result !== "string") {
     if (known) return endWithoutPorts(call, result, out);
     discardCall(call, out);
     return { ok: false, reason: "Ran out of ports", detail: result.detail };
   }
   if (!known) out.effects.push({ kind: "call-started", callId });
-  applyCall(call, out);
+  out.apply(call);
   return { ok: true, body: { sdp: result } };
 }
 

@@ -1,9 +1,11 @@
 /** Collects the effects of one event, in order. */
 
+import type { Endpoint } from "../address.ts";
 import type { SocketId, StreamCounters } from "../planes/plane.ts";
 import type { LocalSocket } from "../relay/ports.ts";
-import type { Call, PortSet, Stream } from "./call.ts";
+import { type Call, type MediaSection, type PortSet, type Stream, streamsOf } from "./call.ts";
 import type { CallState } from "./state.ts";
+import { specsOf } from "./streams.ts";
 import type { Context, Effect, LogLevel, StreamReader, Subsystem, TrafficTotals } from "./transition.ts";
 
 /**
@@ -37,6 +39,9 @@ export class Outbox {
   /** Closed after the new specs are in force, so that nothing forwards to a socket that is gone. */
   private readonly closing: LocalSocket[] = [];
 
+  /** Calls whose specs are no longer what the planes have. */
+  private touched: Set<Call> | undefined;
+
   readonly context: Context;
 
   constructor(
@@ -55,13 +60,41 @@ export class Outbox {
     this.effects.push({ kind: "log", level, subsystem: "core", context, message, limited: true });
   }
 
-  /** Schedules these sockets to be closed and keeps what they counted. */
-  close(call: Call, set: PortSet): void {
-    this.closeStream(call, set.rtp);
-    if (set.rtcp) this.closeStream(call, set.rtcp);
+  /** About one section. */
+  logAt(section: MediaSection, level: LogLevel, message: string, subsystem: Subsystem): void {
+    this.log(level, sectionLabel(section), message, subsystem);
   }
 
-  private closeStream(call: Call, stream: Stream): void {
+  /** The same, and kept in the call's journal. */
+  note(section: MediaSection, level: LogLevel, text: string, subsystem: Subsystem): void {
+    this.logAt(section, level, text, subsystem);
+    const { leg, index } = section;
+    leg.call.journal.add({ at: this.context.now, tag: leg.tag ?? "", section: index, text });
+  }
+
+  /** A datagram of our own (STUN, DTLS). */
+  send(socket: SocketId, to: Endpoint, data: Uint8Array): void {
+    this.effects.push({ kind: "send", socket, to, data });
+  }
+
+  /** What the sockets of this call have to do is not what it was. */
+  touch(call: Call): void {
+    this.touched ??= new Set();
+    this.touched.add(call);
+  }
+
+  /** Schedules these sockets to be closed and keeps what they counted. */
+  close(call: Call, set: PortSet): void {
+    for (const stream of streamsOf(set)) this.closeStream(call, stream);
+  }
+
+  /** Puts the specs of the call in force. */
+  apply(call: Call): void {
+    this.touched?.delete(call);
+    this.effects.push({ kind: "apply", specs: specsOf(call) });
+  }
+
+  closeStream(call: Call, stream: Stream): void {
     const counters = this.context.streams.counters(stream.socket.id);
     const kept = call.closed[stream.component];
     kept.packets += counters.packetsIn;
@@ -71,9 +104,20 @@ export class Outbox {
     this.closing.push(stream.socket);
   }
 
-  /** Puts the pending closes behind everything else. */
+  /** Puts what was touched in force, and the pending closes behind everything else. */
   flush(): void {
+    if (this.touched) {
+      for (const call of this.touched) if (this.state.calls.get(call.id) === call) this.apply(call);
+      this.touched = undefined;
+    }
     if (this.closing.length === 0) return;
     this.effects.push({ kind: "close", sockets: this.closing.splice(0) });
   }
+}
+
+/** Log prefix of a section: of its RTP stream where it has one. */
+export function sectionLabel(section: MediaSection): string {
+  const { leg, index, ports } = section;
+  const name = `${leg.call.id}/${leg.name}/${index}`;
+  return ports ? `${name} port ${ports.rtp.socket.port}` : name;
 }

@@ -1,8 +1,14 @@
 /** The SDP that one party gets for what the other one said: generated from state, in the order of the reference. */
 import { familyOf } from "../address.ts";
+import { certificateFingerprint } from "../media/dtls/certificate.ts";
+import { ownFingerprintHash } from "../media/dtls/setup.ts";
+import type { IceAgent } from "../media/ice/agent.ts";
+import { formatCandidate } from "../media/ice/candidate.ts";
 import { allowMixed } from "../sdp/extensions.ts";
 import type { Connection, MediaDescription, OutputMedia, SessionDescription } from "../sdp/model.ts";
+import { plainTransport, transportProfile } from "../sdp/transport.ts";
 import { writeSdp } from "../sdp/write.ts";
+import { groupOf } from "./bundle.ts";
 import type { Leg, MediaSection } from "./call.ts";
 import type { Directives } from "./directives.ts";
 import { countsVersion, originFor, settleVersion } from "./origin.ts";
@@ -27,7 +33,8 @@ export function describe(
   phase: "offer" | "answer",
 ): string {
   const { origin, name } = originFor(receiver, sdp, directives, receiver.address);
-  const media = presented.map((each) => outputMedia(each, directives, phase));
+  const media = presented.flatMap((each) => withTwin(each, outputMedia(each, directives, phase), phase));
+  const owner = presented.find(({ section }) => !section.rejected && section.carrier.ports);
   const description = {
     origin,
     name,
@@ -38,7 +45,8 @@ export function describe(
     bandwidth: sdp.bandwidth,
     timing: sdp.timing ?? "0 0",
     loopId: directives.flags.has("loop-protect") ? settings.instanceId : undefined,
-    groups: [],
+    iceLite: owner?.section.carrier.ice.agent?.lite ?? false,
+    groups: groupsFor(receiver, presented, sdp, phase),
     others: sdp.others,
     media,
   };
@@ -78,12 +86,13 @@ function outputMedia(
     ptime: undefined,
     maxptime: undefined,
   };
-  if (section.type === "message" && media?.connection && !section.rejected) {
-    // Not proxied: address and port stay the sender's.
+  if (isUnproxied(section) && media?.connection && !section.rejected) {
+    // Address and port stay the sender's.
     const { formatText, connection, port, all } = media;
     return { ...base, port, formatText, connection, copied: all };
   }
-  const { ports } = section;
+  const { carrier } = section;
+  const { ports } = carrier;
   if (section.rejected || !ports) {
     return {
       ...base,
@@ -98,17 +107,26 @@ function outputMedia(
     // An answer that leaves the section out altogether.
     return { ...base, port, formatText: rejectedFormats(section, media, phase), connection: zeroConnection(section) };
   }
+  const ice = iceAttributes(section, directives, phase);
+  if (section.passthrough) return passedThrough(base, section, media, port, connection, ice);
   if (!section.isRtp) {
-    return { ...base, port, formatText: media.formatText, connection, copied: media.all.filter(isNotIce) };
+    const { iceUfrag, icePwd, iceOptions, candidates, endOfCandidates } = ice;
+    const copied = media.all.filter(isNotIce);
+    if (iceUfrag !== undefined) copied.push(`ice-ufrag:${iceUfrag}`, `ice-pwd:${icePwd}`);
+    if (iceOptions !== undefined) copied.push(`ice-options:${iceOptions}`);
+    return { ...base, port, formatText: media.formatText, connection, copied, ...pick(candidates, endOfCandidates) };
   }
   const { flags } = directives;
   const list = section.presented.map(({ payloadType }) => payloadType).join(" ");
-  const rtcpPort = section.muxAgreed || !ports.rtcp ? port : ports.rtcp.socket.port;
+  const rtcpPort = carrier.muxAgreed || !ports.rtcp ? port : ports.rtcp.socket.port;
   const shown = directives.mediaAddress ?? address.advertised;
   const family = familyOf(shown) ?? address.family;
+  // Chosen together with the owner of the bundle, or not at all.
+  const bundleOnly = phase === "offer" && section !== carrier;
   return {
     ...base,
-    port,
+    port: bundleOnly && directives.bundle.has("strict") ? 0 : port,
+    bundleOnly,
     formatText: list === "" ? media.formatText || "0" : list,
     connection,
     formats: section.presented,
@@ -123,7 +141,9 @@ function outputMedia(
         ? `${rtcpPort} IN IP${family} ${shown}`
         : String(rtcpPort),
     rtcpMux: section.rtcpMux,
-    crypto: section.presentedCrypto,
+    crypto: carrier.protection.printed,
+    ...dtlsAttributes(carrier, directives),
+    ...ice,
     ptime: shownPtime(section, media, directives, phase),
     maxptime: media.maxptime,
   };
@@ -153,19 +173,130 @@ function rejectedFormats(
   return list || "0";
 }
 
+/** Media that does not come to us at all. */
+export function isUnproxied(section: MediaSection): boolean {
+  return section.type === "message" || section.passthrough === "untouched";
+}
+
+/** The other half of a legacy OSRTP pair: offered beside the secure section, or declined. */
+function withTwin({ section }: Presented, media: OutputMedia, phase: "offer" | "answer"): readonly OutputMedia[] {
+  if (phase === "offer") {
+    if (!section.twinShown || media.port === 0) return [media];
+    const protocol = plainTransport(transportProfile(section.protocol)?.name ?? "RTP/SAVP");
+    const { setup: _, fingerprint: __, tlsId: ___, ...plain } = media;
+    return [{ ...plain, protocol, crypto: [] }, media];
+  }
+  const { twin } = section;
+  if (!twin) return [media];
+  const { before, type, formatText } = twin;
+  const declined: OutputMedia = { ...media, type, port: 0, protocol: "RTP/AVP", formatText, bare: true };
+  return before ? [declined, media] : [media, declined];
+}
+
+function groupsFor(
+  receiver: Leg,
+  presented: readonly Presented[],
+  sdp: SessionDescription,
+  phase: "offer" | "answer",
+): readonly string[] {
+  if (presented.some(({ section }) => section.passthrough)) return sdp.groups;
+  const shown = ({ rejected, bundled, bundleOffered }: MediaSection) =>
+    !rejected && (bundled || (phase === "offer" && bundleOffered));
+  const group = groupOf(receiver, shown);
+  return group === undefined ? [] : [group];
+}
+
+type IceAttributes = Pick<
+  OutputMedia,
+  "iceUfrag" | "icePwd" | "iceOptions" | "candidates" | "remoteCandidates" | "endOfCandidates"
+>;
+
+const NO_ICE: IceAttributes = {};
+
+function iceAttributes(section: MediaSection, { trickle, ice2 }: Directives, phase: "offer" | "answer"): IceAttributes {
+  const { carrier } = section;
+  const { agent, on, trickles } = carrier.ice;
+  if (!agent || !on) return NO_ICE;
+  const { ufrag, pwd } = agent.credentials;
+  const announces = trickle || trickles;
+  const options = [announces ? "trickle" : "", ice2 ? "ice2" : ""].filter((word) => word !== "").join(" ");
+  const selected = phase === "offer" && agent.state === "completed" && agent.role === "controlling";
+  return {
+    iceUfrag: ufrag,
+    icePwd: pwd,
+    ...(options === "" ? {} : { iceOptions: options }),
+    candidates: agent.candidates.map(formatCandidate),
+    ...(selected ? { remoteCandidates: remoteCandidates(agent) } : {}),
+    endOfCandidates: announces,
+  };
+}
+
+function remoteCandidates(agent: IceAgent): string {
+  const chosen: string[] = [];
+  for (const component of [1, 2] as const) {
+    const pair = component <= agent.components ? agent.selected(component) : undefined;
+    if (pair) chosen.push(`${component} ${pair.remote.address} ${pair.remote.port}`);
+  }
+  return chosen.join(" ");
+}
+
+function dtlsAttributes(
+  carrier: MediaSection,
+  { dtlsFingerprint, flags }: Directives,
+): Pick<OutputMedia, "setup" | "fingerprint" | "tlsId"> {
+  const { setup, dtls } = carrier.protection;
+  if (setup === undefined || !dtls) return {};
+  const hash = ownFingerprintHash(carrier.description?.fingerprint?.hash, dtlsFingerprint);
+  return {
+    setup,
+    fingerprint: certificateFingerprint(dtls.certificate, hash),
+    ...(flags.has("no-tls-id") ? {} : { tlsId: dtls.tlsId }),
+  };
+}
+
+/** All that the sender has, its address too, and our candidates beside its own. */
+function passedThrough(
+  base: Omit<OutputMedia, "port" | "formatText" | "connection">,
+  section: MediaSection,
+  media: MediaDescription,
+  port: number,
+  connection: Connection,
+  { candidates }: IceAttributes,
+): OutputMedia {
+  const { formatText, all } = media;
+  const copied = all.filter((attribute) => attribute !== "end-of-candidates");
+  const own = section.passthrough !== undefined && media.connection;
+  return {
+    ...base,
+    port: own ? media.port : port,
+    formatText,
+    connection: own ? media.connection : connection,
+    copied,
+    ...pick(candidates, media.endOfCandidates),
+  };
+}
+
+function pick(
+  candidates: readonly string[] | undefined,
+  endOfCandidates: boolean | undefined,
+): Pick<OutputMedia, "candidates" | "endOfCandidates"> {
+  return { ...(candidates ? { candidates } : {}), ...(endOfCandidates ? { endOfCandidates } : {}) };
+}
+
 function ourConnection(
   section: MediaSection,
   sender: MediaSection | undefined,
   { mediaAddress, replace }: Directives,
 ): Connection {
-  const { address } = section.ports!.rtp.socket;
-  if (sender?.held && !replace.has("zero-address")) return zeroConnection(section);
+  const { address } = section.carrier.ports!.rtp.socket;
+  const held = sender?.held && !section.carrier.ice.on;
+  if (held && !replace.has("zero-address")) return zeroConnection(section);
   if (mediaAddress === undefined) return { family: address.family, address: address.advertised };
   return { family: familyOf(mediaAddress) ?? address.family, address: mediaAddress };
 }
 
 function zeroConnection(section: MediaSection): Connection {
-  const family = section.ports?.rtp.socket.address.family ?? section.leg.address?.family ?? 4;
+  const family = section.carrier.ports?.rtp.socket.address.family ?? section.leg.address?.family ?? 4;
   return { family, address: family === 6 ? "::" : "0.0.0.0" };
 }
 

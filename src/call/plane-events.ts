@@ -2,6 +2,7 @@
 import { formatEndpoint } from "../address.ts";
 import type { PlaneEvent } from "../planes/plane.ts";
 import type { Stream } from "./call.ts";
+import { packetReceived } from "./connectivity.ts";
 import type { Outbox } from "./outbox.ts";
 
 export function handlePlaneEvent(event: PlaneEvent, out: Outbox): void {
@@ -36,7 +37,7 @@ export function handlePlaneEvent(event: PlaneEvent, out: Outbox): void {
       out.logLimited("error", context, `Write error on media socket: errno ${event.errno}`);
       break;
     case "packet":
-      // STUN and DTLS have no agent here yet, so no spec asks for them.
+      packetReceived(stream, event.source, event.data, out);
       break;
   }
 }

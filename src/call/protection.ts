@@ -1,59 +1,64 @@
+/** How the packets of one party are protected: what was offered, and the keys that are in force. */
+
+import type { Setup } from "../media/dtls/setup.ts";
+import type { SrtpKeys } from "../media/srtp/suites.ts";
+import type { CryptoLine } from "../sdp/model.ts";
+import type { DtlsTransport } from "./dtls-transport.ts";
+import { sameKeys } from "./sdes-lines.ts";
+
+export interface KeyPair {
+  /** What the party protects with. */
+  readonly inbound: SrtpKeys;
+  /** What we protect with. */
+  readonly outbound: SrtpKeys;
+}
+
 /**
- * SDES keys (RFC 4568) between two SRTP parties: lines go through with their keys, so both sides use the same ones and
- * packets need no decryption on their way.
+ * `pending`: SRTP was offered, keys are not agreed. `failed`: both speak SRTP but there are no common keys. In both cases no
+ * media passes.
  */
-import type { CryptoLine, MediaDescription } from "../sdp/model.ts";
-import { allowedLines, orderedLines, sdesPolicy } from "../sdp/sdes.ts";
-import { effectiveProfile, isOpportunistic, transportProfile } from "../sdp/transport.ts";
-import type { MediaSection } from "./call.ts";
-import type { Directives } from "./directives.ts";
-import type { Outbox } from "./outbox.ts";
+export type ProtectionState = "plain" | "pending" | "sdes" | "dtls" | "failed";
 
-const NONE: readonly CryptoLine[] = [];
+export class Protection {
+  state: ProtectionState = "plain";
+  sdes: KeyPair | undefined;
+  /** Also while it is only offered. */
+  dtls: DtlsTransport | undefined;
+  /** `a=crypto` lines to print now. */
+  printed: readonly CryptoLine[] = [];
+  /** Lines of our last offer. */
+  offered: readonly CryptoLine[] = [];
+  /** The line the party answered with. */
+  answeredLine: CryptoLine | undefined;
+  /** The line we answered with, where its key is ours. */
+  ownLine: CryptoLine | undefined;
+  /** `a=setup` to print now; undefined: no DTLS attributes. */
+  setup: Setup | undefined;
+  /** `SDES` options about suites of the party's offer, for the answer. */
+  suiteFilters: readonly string[] = [];
+  /** The party answered SRTP with plain RTP. */
+  refused = false;
+  /** `DTLS` of the party's offer, for the answer. */
+  dtlsRole: "active" | "passive" | undefined;
+  /** Answer opportunistic SRTP even if the other side declines it. */
+  acceptsOsrtp = false;
+  /** `recrypt`: packets are decrypted and encrypted also where both sides use the same keys. */
+  recrypt = false;
 
-/** Lines to print for the receiver. A leg that would need keys of our own gets none yet, and the log says so. */
-export function presentCrypto(
-  from: MediaSection,
-  to: MediaSection,
-  directives: Directives,
-  phase: "offer" | "answer",
-  out: Outbox,
-): readonly CryptoLine[] {
-  const media = from.description;
-  if (!media?.isRtp) return NONE;
-  const lines = phase === "offer" ? offeredLines(to, media, directives) : answeredLine(from, to, media);
-  const wanted = (transportProfile(to.protocol)?.secure ?? false) || lines.length > 0;
-  const given = effectiveProfile(media)?.secure ?? false;
-  if (wanted !== given || (wanted && lines.length === 0)) {
-    out.log(
-      "warning",
-      to.leg.call.id,
-      `Media #${to.index}: ${media.protocol} to ${to.protocol} needs keys of our own, which this version cannot ` +
-        "make: the parties will not understand each other's packets",
-      "srtp",
-    );
+  /** Undefined while the party's packets are plain, or keys are missing: {@link awaitingKeys}. */
+  keys(component: 1 | 2): KeyPair | undefined {
+    if (this.state === "sdes") return this.sdes;
+    return this.state === "dtls" ? this.dtls?.keys(component) : undefined;
   }
-  return lines;
+
+  awaitingKeys(component: 1 | 2): boolean {
+    return this.state !== "plain" && this.keys(component) === undefined;
+  }
 }
 
-function offeredLines(
-  to: MediaSection,
-  media: MediaDescription,
-  { sdes, transport }: Directives,
-): readonly CryptoLine[] {
-  if (media.crypto.length === 0) return NONE;
-  const secure = transportProfile(to.protocol)?.secure ?? false;
-  // Opportunistic SRTP keeps the plain name and the keys unless a protocol is asked for (RFC 8643).
-  if (!secure && !(isOpportunistic(media) && transport === undefined)) return NONE;
-  if (sdes.length === 0) return media.crypto;
-  const policy = sdesPolicy(sdes);
-  return policy.off ? NONE : orderedLines(allowedLines(media.crypto, policy), policy.order);
-}
-
-/** The line the answerer chose, under the tag that its suite has in the offerer's list. */
-function answeredLine(from: MediaSection, to: MediaSection, media: MediaDescription): readonly CryptoLine[] {
-  const [chosen] = media.crypto;
-  if (!chosen || !from.presentedCrypto.some(({ suite }) => suite === chosen.suite)) return NONE;
-  const offered = to.description?.crypto.find(({ suite }) => suite === chosen.suite);
-  return offered ? [{ tag: offered.tag, suite: chosen.suite, params: chosen.params }] : NONE;
+/** Both parties use the keys of the other: packets can go through as they are. */
+export function isTransparent(a: Protection, b: Protection): boolean {
+  if (a.recrypt || b.recrypt || a.state !== "sdes" || b.state !== "sdes") return false;
+  const [one, other] = [a.sdes!, b.sdes!];
+  return sameKeys(one.inbound, other.outbound) && sameKeys(other.inbound, one.outbound);
 }

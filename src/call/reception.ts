@@ -10,10 +10,17 @@ export function isZero(address: string): boolean {
   return address === "0.0.0.0" || address === "::";
 }
 
+/** Where something can be sent to: not to a party on hold, not to port 0, not to the discard port that stands for ICE. */
+export function usableEndpoint(remote: Endpoint | undefined): Endpoint | undefined {
+  return remote && remote.port !== 0 && remote.port !== DISCARD_PORT && !isZero(remote.address) ? remote : undefined;
+}
+
+const DISCARD_PORT = 9;
+
 /** Port 9 at the zero address stands for "candidates will follow" (RFC 8840 section 4.1.1), not for hold. */
-function isTrickle(media: MediaDescription): boolean {
+export function isTrickle(media: MediaDescription): boolean {
   if (media.iceOptions.length > 0) return media.iceOptions.includes("trickle");
-  return media.port === 9 && media.connection !== undefined && isZero(media.connection.address);
+  return media.port === DISCARD_PORT && media.connection !== undefined && isZero(media.connection.address);
 }
 
 /** Takes over everything `media` says; the other party's section is not touched. */
@@ -62,7 +69,9 @@ function receiveEndpoints(
   directives: Directives,
   settings: CallSettings,
 ): void {
-  const source = section.held ? undefined : sourceAddress(directives, settings);
+  // ICE finds the way by itself: its addresses are not to be tampered with.
+  const ice = media.iceUfrag !== undefined;
+  const source = section.held || ice ? undefined : sourceAddress(directives, settings);
   const address = source ?? media.connection?.address;
   if (address === undefined) return;
   section.remoteRtp = { address, port: media.port };
@@ -74,7 +83,7 @@ function receiveEndpoints(
 
 function rtcpEndpoint(media: MediaDescription, address: string, ignoreAddress: boolean): Endpoint | undefined {
   const { rtcp } = media;
-  const placeholder = rtcp?.port === 9 && (rtcp.address === undefined || isZero(rtcp.address));
+  const placeholder = rtcp?.port === DISCARD_PORT && (rtcp.address === undefined || isZero(rtcp.address));
   if (rtcp && !placeholder) {
     const own = ignoreAddress || rtcp.address === undefined || familyOf(rtcp.address) === undefined;
     return { address: own ? address : rtcp.address!, port: rtcp.port };

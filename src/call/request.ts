@@ -6,7 +6,6 @@ import type { Call } from "./call.ts";
 import type { Directives } from "./directives.ts";
 import type { OutOfPorts } from "./negotiation.ts";
 import type { Outbox } from "./outbox.ts";
-import { specsOf } from "./streams.ts";
 import { endCall } from "./termination.ts";
 import type { CommandReply } from "./transition.ts";
 
@@ -63,8 +62,4 @@ export function tooManySections(limit: number): Refusal {
 export function endWithoutPorts(call: Call, { detail }: OutOfPorts, out: Outbox): Refusal {
   endCall(call, "UNKNOWN", out);
   return { ok: false, reason: "Ran out of ports", detail };
-}
-
-export function applyCall(call: Call, out: Outbox): void {
-  out.effects.push({ kind: "apply", specs: specsOf(call) });
 }

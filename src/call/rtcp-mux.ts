@@ -17,7 +17,7 @@ export function offerMux(
   if (flags.has("demux") || !receiver.isRtp) {
     receiver.rtcpMux = false;
     receiver.muxAgreed = false;
-  } else if (flags.has("require") || receiver.muxAgreed) {
+  } else if (flags.has("require") || receiver.muxAgreed || receiver.bundled) {
     receiver.rtcpMux = true;
     receiver.muxAgreed = true;
   } else {

@@ -30,6 +30,8 @@ export interface CallSettings {
   readonly sipSource: boolean;
   /** Open ports only on the first address of the wanted family. Matters with ICE. */
   readonly saveInterfacePorts: boolean;
+  /** Be the DTLS server towards offerers that leave it to us. */
+  readonly dtlsPassive: boolean;
   readonly rejectInvalidSdp: boolean;
   /** -1 = unlimited. */
   readonly maxSessions: number;

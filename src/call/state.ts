@@ -3,6 +3,7 @@ import type { SocketId } from "../planes/plane.ts";
 import type { LocalSocket, PortFailure } from "../relay/ports.ts";
 import type { Call, MediaSection, Stream } from "./call.ts";
 import type { CallSettings } from "./settings.ts";
+import { TimerQueue } from "./timer-queue.ts";
 import type { Context, EndReason, TrafficTotals } from "./transition.ts";
 
 /** Totals over calls that have ended. */
@@ -49,6 +50,10 @@ export class CallState {
     duration: 0,
     durationSquared: 0,
   };
+  /** Sections with something to do at a certain time: ICE checks, retransmissions of handshakes. */
+  readonly timers = new TimerQueue<MediaSection>();
+  /** Candidates of one address look alike to all peers, and tell nobody which address it is. */
+  iceSecret: Uint8Array | undefined;
   /** Why ports were not had, since start. */
   readonly portFailures: Record<PortFailure["kind"], number> = {
     exhausted: 0,

@@ -1,10 +1,10 @@
 /** The end of calls and of single parties. */
 import { type Call, drop, type Leg, type MediaSection } from "./call.ts";
 import { cdrLine } from "./cdr.ts";
+import { endTransport } from "./connectivity.ts";
 import { logFinalStats } from "./final-stats.ts";
 import { closePorts } from "./local-ports.ts";
 import type { Outbox } from "./outbox.ts";
-import { specsOf } from "./streams.ts";
 import type { EndReason } from "./transition.ts";
 
 /** Ends a call: final counters into log, record and totals, then all sockets are closed. */
@@ -25,7 +25,12 @@ export function endCall(call: Call, reason: EndReason, out: Outbox): void {
 
 /** Takes a call out of the state and closes what it holds, without a trace: it never really began. */
 export function discardCall(call: Call, out: Outbox): void {
-  for (const leg of call.legs) for (const section of leg.sections) closePorts(section, out);
+  for (const leg of call.legs) {
+    for (const section of leg.sections) {
+      endTransport(section, out);
+      closePorts(section, out);
+    }
+  }
   out.state.calls.delete(call.id);
 }
 
@@ -57,11 +62,12 @@ export function removeLegs(call: Call, legs: readonly Leg[], out: Outbox): void 
     for (const section of leg.sections) {
       for (const subscription of section.sinks) drop(subscription.sink.sources, subscription);
       for (const subscription of section.sources) drop(subscription.source.sinks, subscription);
+      endTransport(section, out);
       closePorts(section, out);
     }
     drop(call.legs, leg);
   }
-  out.effects.push({ kind: "apply", specs: specsOf(call) });
+  out.apply(call);
 }
 
 /** These parties and all that would be left without a partner. */

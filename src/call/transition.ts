@@ -3,12 +3,16 @@
  * draws no randomness and owns no socket: these come in through {@link Context}; what has to happen outside comes back as
  * {@link Effect}s, in order.
  */
+import type { Endpoint } from "../address.ts";
 import type { NgReplyDict } from "../ng/value.ts";
 import type { PlaneEvent, SocketId, StreamCounters, StreamSpec } from "../planes/plane.ts";
 import type { LocalSocket, PortSource } from "../relay/ports.ts";
 import { answer } from "./answer.ts";
+import type { MediaSection } from "./call.ts";
+import { timerDue } from "./connectivity.ts";
 import { deleteCall } from "./delete.ts";
 import type { Directives } from "./directives.ts";
+import type { DtlsEnvironment } from "./dtls-transport.ts";
 import { list } from "./list.ts";
 import { offer } from "./offer.ts";
 import { Outbox } from "./outbox.ts";
@@ -45,6 +49,8 @@ export interface Context {
   /** What nobody reads need not be written: false leaves out the call's final log block, or its record. Default true. */
   readonly finalStats?: boolean;
   readonly records?: boolean;
+  /** Undefined: no DTLS. */
+  readonly dtls?: DtlsEnvironment;
   /** Load of the host as the limits see it; read once a second by the driver. */
   readonly load: { readonly cpuPercent: number; readonly loadAverage: number; readonly bytesPerSecond: number };
 }
@@ -54,6 +60,8 @@ export type CallEvent =
   | { readonly kind: "command"; readonly directives: Directives; readonly peer: string }
   /** Once a second: timeouts and pending deletions. */
   | { readonly kind: "tick" }
+  /** The time of {@link CallState.timers} has come. */
+  | { readonly kind: "timer" }
   | { readonly kind: "plane"; readonly event: PlaneEvent }
   /** Without delete-delay, counted as forced. `reason`: default an operator's command. */
   | { readonly kind: "terminate"; readonly callId: string; readonly reason?: "operator" | "shutdown" };
@@ -73,6 +81,8 @@ export type Effect =
       /** Caused by single packets: written at most once per 15 s for the same text and context. */
       readonly limited?: true;
     }
+  /** One datagram from a socket of ours: STUN or DTLS. Losing it is no harm. */
+  | { readonly kind: "send"; readonly socket: SocketId; readonly to: Endpoint; readonly data: Uint8Array }
   | { readonly kind: "call-started"; readonly callId: string }
   | { readonly kind: "call-ended"; readonly callId: string; readonly reason: EndReason; readonly cdr: string };
 
@@ -109,6 +119,9 @@ export function transition(state: CallState, event: CallEvent, context: Context)
       measureRates(state, context);
       checkTimeouts(out);
       break;
+    case "timer":
+      runTimers(out);
+      break;
     case "plane":
       handlePlaneEvent(event.event, out);
       break;
@@ -118,6 +131,14 @@ export function transition(state: CallState, event: CallEvent, context: Context)
   }
   out.flush();
   return reply ? { reply, effects: out.effects } : { effects: out.effects };
+}
+
+/** Each owner once, even if it wants to be woken again at once. */
+function runTimers(out: Outbox): void {
+  const { timers } = out.state;
+  const due: MediaSection[] = [];
+  for (let one = timers.take(out.context.now); one; one = timers.take(out.context.now)) due.push(one);
+  for (const section of due) timerDue(section, out);
 }
 
 function command(directives: Directives, peer: string, out: Outbox): CommandReply {

@@ -49,6 +49,11 @@ export interface StreamSpec {
   readonly rtpSinks: readonly SocketId[];
   /** The same for RTCP received here. */
   readonly rtcpSinks: readonly SocketId[];
+  /**
+   * BUNDLE: those of `rtpSinks` that RTP of a payload type goes to, where they are not all of them. Types that are not listed
+   * go to all.
+   */
+  readonly routes?: ReadonlyMap<number, readonly SocketId[]> | undefined;
   /** Changes with every signalling message: learning starts again (3 s window), confirmation is lost. */
   readonly generation: number;
   /**
@@ -73,15 +78,15 @@ export interface StreamSpec {
  * did not get it; on the socket that received it, `send-failed` on the one it should have left from. So over the sockets of
  * a call packets in = packets out + drops (+ packets handed up), where each has one sink.
  */
+/**
+ * `kernel-queue`: dropped by the system, because the socket's queue was full, before the plane had them; all other reasons
+ * are for packets that count as received.
+ */
 export const DROP_REASONS = [
   "drop-traffic",
   "invalid-rtp",
   "strict-source",
   "blackhole",
-/**
- * `kernel-queue`: dropped by the system, because the socket's queue was full, before the plane had them; all other reasons
- * are for packets that count as received.
- */
   "no-sink",
   "no-destination",
   "nat-wait",
@@ -93,12 +98,12 @@ export const DROP_REASONS = [
   "srtp-replay",
   "awaiting-keys",
   "not-validated",
+  "kernel-queue",
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
 /** Counters of one socket since it was opened. Times are milliseconds of the caller's clock (Unix time). */
 export interface StreamCounters {
-  "kernel-queue",
   readonly packetsIn: number;
   readonly bytesIn: number;
   readonly errorsIn: number;

@@ -57,7 +57,8 @@ function section(media: OutputMedia, edits: Edits | undefined): string {
   if (media.mid !== undefined) out += line(`mid:${media.mid}`, edits);
   if (media.label !== undefined) out += line(`label:${media.label}`, edits);
   if (media.bundleOnly) out += line("bundle-only", edits);
-  if (media.port === 0) return out;
+  // Port 0 of a bundle-only section does not mean that it is rejected (RFC 9143 section 6).
+  if (media.port === 0 && !media.bundleOnly) return out;
 
   for (const format of media.formats) out += formatLines(format, edits);
   if (media.extmapAllowMixed) out += line("extmap-allow-mixed", edits);

@@ -131,59 +131,6 @@ describe("transport-protocol", () => {
   });
 });
 
-describe("SDES keys", () => {
-  const KEY1 = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
-  const KEY2 = "inline:NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj";
-  const secure = (text: string, ...keys: string[]) =>
-    [text.replace("RTP/AVP", "RTP/SAVP").trim(), ...keys.map((key) => `a=crypto:${key}`)].join("\n");
-  const OFFERED = [`1 AES_CM_128_HMAC_SHA1_80 ${KEY1}`, `2 AES_CM_128_HMAC_SHA1_32 ${KEY2}`];
-
-  test("go through with their tags", () => {
-    const out = new Scene().offer(secure(ALICE, ...OFFERED));
-    expect(lines(out, "a=crypto")).toEqual(OFFERED.map((key) => `a=crypto:${key}`));
-  });
-
-  test.each([
-    [["no-AES_CM_128_HMAC_SHA1_80"], [1]],
-    [["only-AES_CM_128_HMAC_SHA1_80"], [0]],
-    [["order:AES_CM_128_HMAC_SHA1_32;AES_CM_128_HMAC_SHA1_80"], [1, 0]],
-    [["off"], []],
-  ])("SDES=%p", (sdes, expected) => {
-    const out = new Scene().offer(secure(ALICE, ...OFFERED), { sdes });
-    expect(lines(out, "a=crypto")).toEqual(expected.map((i) => `a=crypto:${OFFERED[i]}`));
-  });
-
-  test("the answer's suite is told under the tag of the offer", () => {
-    const scene = new Scene();
-    scene.offer(secure(ALICE, ...OFFERED), { sdes: ["no-AES_CM_128_HMAC_SHA1_80"] });
-    const out = scene.answer(secure(BOB, `2 AES_CM_128_HMAC_SHA1_32 ${KEY1}`));
-    expect(lines(out, "a=crypto")).toEqual([`a=crypto:2 AES_CM_128_HMAC_SHA1_32 ${KEY1}`]);
-    expect(scene.logs().some((line) => line.includes("needs keys"))).toBe(false);
-  });
-
-  test("a suite that was not offered is not passed on", () => {
-    const scene = new Scene();
-    scene.offer(secure(ALICE, OFFERED[0]!));
-    const out = scene.answer(secure(BOB, `1 AES_CM_128_HMAC_SHA1_32 ${KEY1}`));
-    expect(lines(out, "a=crypto")).toEqual([]);
-  });
-
-  test("opportunistic SRTP keeps the plain name and the keys", () => {
-    const plain = [ALICE.trim(), ...OFFERED.map((key) => `a=crypto:${key}`)].join("\n");
-    const out = new Scene().offer(plain);
-    expect(lines(out, "m=", "a=crypto")).toEqual([
-      "m=audio 30000 RTP/AVP 8 0",
-      ...OFFERED.map((key) => `a=crypto:${key}`),
-    ]);
-  });
-
-  test("protection on one side only cannot work yet, and the log says so", () => {
-    const scene = new Scene();
-    scene.offer(secure(ALICE, ...OFFERED), { transport: "RTP/AVP" });
-    expect(scene.logs().some((line) => line.includes("needs keys of our own"))).toBe(true);
-  });
-});
-
 describe("header extensions", () => {
   const extended = (text: string, ...uris: string[]) =>
     [text.trim(), ...uris.map((uri, i) => `a=extmap:${i + 1} ${uri}`)].join("\n");

@@ -37,6 +37,7 @@ export const SETTINGS: CallSettings = {
   tos: 184,
   sipSource: false,
   saveInterfacePorts: false,
+  dtlsPassive: false,
   rejectInvalidSdp: false,
   maxSessions: -1,
   maxCpu: 0,

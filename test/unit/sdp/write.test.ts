@@ -213,7 +213,11 @@ describe("sdp-attr", () => {
     expect(mediaLines({ copied: [], candidates: [], endOfCandidates: false }, edited("audio", { add: ["z"] }))).toEqual(
       ["m=audio 30000 RTP/SAVPF 8 96 100", ...HEAD, "a=z"],
     );
-    expect(mediaLines({ port: 0 }, edited("audio", { add: ["z"] }))).not.toContain("a=z");
+    expect(mediaLines({ port: 0, bundleOnly: false }, edited("audio", { add: ["z"] }))).not.toContain("a=z");
+  });
+
+  test("a bundle-only section with port 0 is not rejected: it has all its attributes", () => {
+    expect(mediaLines({ port: 0, bundleOnly: true })).toContain("a=rtpmap:8 PCMA/8000");
   });
 
   const without = (...gone: readonly string[]) => MEDIA_PART.filter((line) => !gone.includes(line));
