@@ -5,6 +5,7 @@
 import { check as checkConfiguration } from "./cli/check.ts";
 import { ctl } from "./cli/ctl.ts";
 import { demo } from "./cli/demo.ts";
+import { doctor } from "./cli/doctor.ts";
 import { help, printVersion } from "./cli/help.ts";
 import { probeHost } from "./cli/probes.ts";
 import { run } from "./cli/run.ts";
@@ -17,6 +18,7 @@ const SUBCOMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<
   check,
   ctl,
   top,
+  doctor,
   demo,
   help,
   version: printVersion,

@@ -8,12 +8,13 @@ import type { Directives } from "./directives.ts";
 import type { CallState } from "./state.ts";
 import { hasFeedback } from "./streams.ts";
 import type { CommandReply, Context } from "./transition.ts";
+import { streamVerdict } from "./verdicts.ts";
 
 export function query(state: CallState, { callId, fromTag, toTag }: Directives, context: Context): CommandReply {
   if (!callId) return { ok: false, reason: "No call-id in message" };
   const call = state.calls.get(callId);
   if (!call) return { ok: false, reason: "Unknown call-id" };
-  return { ok: true, body: callTree(state, call, context, toTag || fromTag || undefined) };
+  return { ok: true, body: new QueryTree(state, context, true).call(call, toTag || fromTag || undefined) };
 }
 
 /** `tag`: only this party and the ones it receives from. */
@@ -33,6 +34,8 @@ class QueryTree {
   constructor(
     state: CallState,
     private readonly context: Context,
+    /** With an opinion on each stream. */
+    private readonly explain = false,
   ) {
     const { ssrcReporting } = state.settings;
     this.global = ssrcReporting === "full" || ssrcReporting === "global";
@@ -138,6 +141,8 @@ class QueryTree {
       flags: streamFlags(section, ports, component, counters.confirmed, advertised !== undefined),
       stats: { packets: counters.packetsIn, bytes: counters.bytesIn, errors: counters.errorsIn },
       stats_out: { packets: counters.packetsOut, bytes: counters.bytesOut, errors: counters.errorsOut },
+      dropped: this.explain ? dropped(counters) : undefined,
+      verdict: this.explain ? { ...streamVerdict(stream, this.context.streams, this.context.now) } : undefined,
     };
   }
 
@@ -150,6 +155,12 @@ class QueryTree {
       }
     }
   }
+}
+
+/** Packets by reason, where there are any. */
+function dropped({ drops }: StreamCounters): NgReplyDict | undefined {
+  const some = Object.entries(drops).filter(([, count]) => count > 0);
+  return some.length > 0 ? Object.fromEntries(some) : undefined;
 }
 
 interface Traffic {

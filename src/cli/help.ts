@@ -10,6 +10,7 @@ usage: sluice [COMMAND] [OPTIONS]
   check      check the configuration and show what it comes to, without starting
   ctl        the operator's commands for a running daemon: list, terminate, set, drain, …
   top        what a running daemon is doing, once a second
+  doctor     what is wrong with this host; \`doctor CALLID\`: why a call has no audio
   demo       a call over loopback, relayed by the real daemon
   version    the version; --json for programs
   help       this page; \`help run\` shows the daemon's options

@@ -42,6 +42,9 @@ describe("query", () => {
       flags: [kind, "filled"],
       stats: { packets: 0, bytes: 0, errors: 0 },
       stats_out: { packets: 0, bytes: 0, errors: 0 },
+      verdict: expect.objectContaining(
+        kind === "RTP" ? { cause: "just-signalled", state: "waiting" } : { state: "expected" },
+      ),
     });
     const media = (streams: unknown[]) => ({
       index: 1,
