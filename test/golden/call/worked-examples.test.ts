@@ -1,6 +1,21 @@
 /** The worked examples of the SDP reference, byte for byte. */
 import { describe, expect, test } from "bun:test";
-import { interfaceAddress, Scene, sdp } from "../../unit/call/scene.ts";
+import { flags, interfaceAddress, Scene, sdp } from "../../unit/call/scene.ts";
+
+function ipv4Scene(): Scene {
+  const addresses = [interfaceAddress("default", "198.51.100.7")];
+  return new Scene({ interfaces: { interfaces: [{ name: "default", addresses }], aliases: new Map() } });
+}
+
+/** What is random, or made from something random, each checked for its form. */
+function placeholders(text: string): string {
+  return text
+    .replace(/(a=fingerprint:sha-256) [0-9A-F]{2}(:[0-9A-F]{2}){31}\r/g, "$1 FINGERPRINT\r")
+    .replace(/a=tls-id:[0-9a-f]{32}\r/g, "a=tls-id:TLS-ID\r")
+    .replace(/a=ice-ufrag:[A-Za-z0-9]{8}\r/g, "a=ice-ufrag:UFRAG\r")
+    .replace(/a=ice-pwd:[A-Za-z0-9]{26}\r/g, "a=ice-pwd:PWD\r")
+    .replace(/a=candidate:[A-Za-z0-9]{16} /g, "a=candidate:FOUNDATION ");
+}
 
 describe("15.1 plain offer and answer, no flags", () => {
   const scene = new Scene();
@@ -69,9 +84,12 @@ describe("15.1 plain offer and answer, no flags", () => {
   });
 });
 
-test("15.2 Kamailio's trust-address replace-origin ICE=remove RTP/AVP rtcp-mux-demux on a browser offer", () => {
-  const out = new Scene().offer(
-    `
+describe("15.2 and 15.3 a browser calls a plain phone: trust-address replace-origin ICE=remove RTP/AVP rtcp-mux-demux", () => {
+  const scene = ipv4Scene();
+
+  test("offer", () => {
+    const out = scene.offer(
+      `
     v=0
     o=- 4611 2 IN IP4 127.0.0.1
     s=-
@@ -99,16 +117,16 @@ test("15.2 Kamailio's trust-address replace-origin ICE=remove RTP/AVP rtcp-mux-d
     a=rtpmap:110 telephone-event/48000
     a=ssrc:1 cname:x
   `,
-    {
-      flags: new Set(["trust-address"]),
-      replace: new Set(["origin"]),
-      ice: "remove",
-      transport: "RTP/AVP",
-      rtcpMux: new Set(["demux"]),
-    },
-  );
-  expect(out).toBe(
-    sdp(`
+      {
+        flags: new Set(["trust-address"]),
+        replace: new Set(["origin"]),
+        ice: "remove",
+        transport: "RTP/AVP",
+        rtcpMux: new Set(["demux"]),
+      },
+    );
+    expect(out).toBe(
+      sdp(`
     v=0
     o=- 4611 2 IN IP4 198.51.100.7
     s=-
@@ -128,6 +146,90 @@ test("15.2 Kamailio's trust-address replace-origin ICE=remove RTP/AVP rtcp-mux-d
     a=ssrc:1 cname:x
     a=sendrecv
     a=rtcp:30001
+  `),
+    );
+  });
+
+  const answer = `
+    v=0
+    o=bob 7 7 IN IP4 192.0.2.30
+    s=-
+    c=IN IP4 192.0.2.30
+    t=0 0
+    m=audio 6000 RTP/AVP 0
+  `;
+  const expected = (protocol: string) =>
+    sdp(`
+      v=0
+      o=bob 7 7 IN IP4 198.51.100.7
+      s=-
+      t=0 0
+      m=audio 30002 ${protocol} 0
+      c=IN IP4 198.51.100.7
+      a=mid:0
+      a=rtpmap:0 PCMU/8000
+      a=sendrecv
+      a=rtcp:30002
+      a=rtcp-mux
+      a=setup:active
+      a=fingerprint:sha-256 FINGERPRINT
+      a=tls-id:TLS-ID
+      a=ice-ufrag:UFRAG
+      a=ice-pwd:PWD
+      a=ice-options:trickle
+      a=candidate:FOUNDATION 1 UDP 2130706431 198.51.100.7 30002 typ host
+      a=end-of-candidates
+    `);
+
+  test("answer with replace-origin ICE=force", () => {
+    const out = scene.answer(answer, { replace: new Set(["origin"]), ice: "force" });
+    expect(placeholders(out)).toBe(expected("UDP/TLS/RTP/SAVPF"));
+  });
+
+  test("answer with RTP/SAVPF given explicitly", () => {
+    const out = scene.answer(answer, { replace: new Set(["origin"]), ice: "force", transport: "RTP/SAVPF" });
+    expect(placeholders(out)).toBe(expected("RTP/SAVPF"));
+  });
+});
+
+test("15.4 SIP offer to a browser, flag WebRTC", () => {
+  const out = new Scene().offer(
+    `
+    v=0
+    o=alice 100 1 IN IP4 192.0.2.10
+    s=call
+    c=IN IP4 192.0.2.10
+    t=0 0
+    m=audio 4000 RTP/AVP 0 8
+  `,
+    flags("WebRTC"),
+  );
+  // Each local address has a port range of its own, so the IPv6 port is what the IPv6 range begins with.
+  expect(placeholders(out)).toBe(
+    sdp(`
+    v=0
+    o=alice 100 1 IN IP4 192.0.2.10
+    s=call
+    t=0 0
+    a=group:BUNDLE 1
+    m=audio 30000 UDP/TLS/RTP/SAVPF 0 8
+    c=IN IP4 198.51.100.7
+    a=mid:1
+    a=rtpmap:0 PCMU/8000
+    a=rtpmap:8 PCMA/8000
+    a=extmap-allow-mixed
+    a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid
+    a=sendrecv
+    a=rtcp-mux
+    a=setup:actpass
+    a=fingerprint:sha-256 FINGERPRINT
+    a=tls-id:TLS-ID
+    a=ice-ufrag:UFRAG
+    a=ice-pwd:PWD
+    a=ice-options:trickle
+    a=candidate:FOUNDATION 1 UDP 2130706431 198.51.100.7 30000 typ host
+    a=candidate:FOUNDATION 1 UDP 2130706175 2001:db8::7 30000 typ host
+    a=end-of-candidates
   `),
   );
 });

@@ -1,6 +1,7 @@
 /** A small world around the call core: fake clock, counting port source, counters under the test's control. */
 import type { Family } from "../../../src/address.ts";
 import type { Directives } from "../../../src/call/directives.ts";
+import type { DtlsEnvironment } from "../../../src/call/dtls-transport.ts";
 import type { CallSettings } from "../../../src/call/settings.ts";
 import { CallState } from "../../../src/call/state.ts";
 import {
@@ -11,6 +12,12 @@ import {
   type Outcome,
   transition,
 } from "../../../src/call/transition.ts";
+import { DtlsAdmission } from "../../../src/media/dtls/admission.ts";
+import { generateCertificate } from "../../../src/media/dtls/certificate.ts";
+import { DtlsCookies } from "../../../src/media/dtls/cookies.ts";
+import { newDtlsCounters } from "../../../src/media/dtls/counters.ts";
+import { decodeRequest } from "../../../src/ng/flags.ts";
+import { NgDict } from "../../../src/ng/value.ts";
 import { DROP_REASONS, type StreamCounters, type StreamSpec } from "../../../src/planes/plane.ts";
 import type { InterfaceAddress, LocalSocket, PortFailure, PortSource } from "../../../src/relay/ports.ts";
 
@@ -110,6 +117,16 @@ export function directives(given: Partial<Directives>): Directives {
   return { ...DEFAULTS, ...given };
 }
 
+/** What a proxy's flag string asks for, as Kamailio's and OpenSIPS' scripts have it. */
+export function flags(text: string, command = "offer"): Partial<Directives> {
+  const decoded = decodeRequest(command, new NgDict([["rtpp-flags", text]]));
+  if (decoded.error !== undefined) throw new Error(decoded.error);
+  const unknown = decoded.notes.filter(({ kind }) => kind === "unknown-flag" || kind === "unknown-key");
+  if (unknown.length > 0) throw new Error(unknown.map((note) => note.text).join());
+  const given = Object.entries(decoded.directives).filter(([key, value]) => value !== undefined && key !== "command");
+  return Object.fromEntries(given);
+}
+
 /** Text with CRLF line ends; leading blanks of lines are layout of the test. */
 export function sdp(text: string): string {
   const lines = text
@@ -189,6 +206,12 @@ export const NO_PACKETS: StreamCounters = {
 
 export const PEER = "127.0.0.1:41523";
 
+const CERTIFICATE = await generateCertificate(
+  { commonName: "sluice", cipher: "prime256v1", rsaKeySize: 2_048, signature: "SHA-256" },
+  1_767_225_600_000,
+  { bytes: (count) => new Uint8Array(count).fill(0x55) },
+);
+
 /** The daemon as far as the core can tell. Effects are carried out on the fakes and remembered. */
 export class Scene {
   readonly state: CallState;
@@ -199,22 +222,34 @@ export class Scene {
   now = 1_767_225_600_000;
   load = { cpuPercent: 0, loadAverage: 0, bytesPerSecond: 0 };
   effects: readonly Effect[] = [];
+  /** Datagrams of our own since the last look. */
+  readonly sent: Extract<Effect, { kind: "send" }>[] = [];
+  readonly dtls: DtlsEnvironment;
   private draws = 0;
+  readonly random = {
+    bytes: (count: number) => {
+      this.draws += 1;
+      return new Uint8Array(count).fill(this.draws & 255);
+    },
+  };
 
   constructor(settings: Partial<CallSettings> = {}) {
     this.state = new CallState({ ...SETTINGS, ...settings }, this.now);
+    this.dtls = {
+      certificate: CERTIFICATE,
+      cookies: new DtlsCookies(this.random),
+      admission: new DtlsAdmission(this.now),
+      counters: newDtlsCounters(),
+      mtu: 1_200,
+    };
   }
 
   get context(): Context {
     const none = { packets: 0, bytes: 0, errors: 0 };
     return {
       now: this.now,
-      random: {
-        bytes: (count) => {
-          this.draws += 1;
-          return new Uint8Array(count).fill(this.draws & 255);
-        },
-      },
+      random: this.random,
+      dtls: this.dtls,
       ports: this.ports,
       streams: {
         counters: (socket) => ({ ...NO_PACKETS, ...this.counters.get(socket) }),
@@ -233,6 +268,10 @@ export class Scene {
       else if (effect.kind === "close") {
         this.ports.release(effect.sockets);
         for (const { id } of effect.sockets) this.specs.delete(id);
+      } else if (effect.kind === "send") {
+        if (!this.ports.open.has(effect.socket))
+          throw new Error(`sent from socket ${effect.socket}, which is not open`);
+        this.sent.push(effect);
       }
     }
     return outcome;
