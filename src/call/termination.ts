@@ -6,11 +6,13 @@ import { logFinalStats } from "./final-stats.ts";
 import { closePorts } from "./local-ports.ts";
 import type { Outbox } from "./outbox.ts";
 import type { EndReason } from "./transition.ts";
+import { logSilence } from "./verdicts.ts";
 
 /** Ends a call: final counters into log, record and totals, then all sockets are closed. */
 export function endCall(call: Call, reason: EndReason, out: Outbox): void {
   const { state, context } = out;
   if (context.finalStats !== false) logFinalStats(call, out);
+  logSilence(call, out);
   const cdr = context.records === false ? "" : cdrLine(call, reason, context);
   countDirections(call, out);
   discardCall(call, out);

@@ -1,9 +1,18 @@
 /** The call as `src/doctor/verdict.ts` wants to see it: why a stream is heard, or is not. */
-import type { Endpoint } from "../address.ts";
-import { type SinkFacts, type StreamFacts, type Verdict, verdict } from "../doctor/verdict.ts";
-import type { Call, MediaSection, PortSet, Stream } from "./call.ts";
+import {
+  type DtlsState,
+  type IceState,
+  type SinkFacts,
+  type StreamFacts,
+  type Verdict,
+  verdict,
+} from "../doctor/verdict.ts";
+import type { IceAgent } from "../media/ice/agent.ts";
+import type { Call, MediaSection, Stream } from "./call.ts";
+import type { DtlsTransport } from "./dtls-transport.ts";
 import type { Outbox } from "./outbox.ts";
 import { streamLabel } from "./plane-events.ts";
+import { wayOf } from "./streams.ts";
 import type { StreamReader } from "./transition.ts";
 
 /** About the direction from the party of this stream to those who receive from it. `now`: Unix ms. */
@@ -11,12 +20,16 @@ export function streamVerdict(stream: Stream, reader: StreamReader, now: number)
   return verdict(streamFacts(stream, reader, now));
 }
 
-export function streamFacts({ section, component, socket }: Stream, reader: StreamReader, now: number): StreamFacts {
-  const { leg, ports } = section;
+export function streamFacts(stream: Stream, reader: StreamReader, now: number): StreamFacts {
+  const { section, component } = stream;
+  const { leg, ports, ice, protection } = section;
   const { call } = leg;
+  const number = component === "rtp" ? 1 : 2;
+  const current = stream === ports?.rtp || stream === ports?.rtcp;
+  // With ICE media may have chosen another of our sockets than the one in the m= line.
+  const { socket } = (current ? wayOf(section, number)?.stream : undefined) ?? stream;
   const companion = component === "rtp" ? ports?.rtcp : ports?.rtp;
-  const signalled = component === "rtp" ? section.remoteRtp : section.remoteRtcp;
-  const sinks = section.sinks.filter(({ sink }) => sink.ports && !sink.rejected).map(({ sink }) => sink);
+  const sinks = sinksOf(section);
   return {
     now,
     lastSignal: call.lastSignal,
@@ -24,7 +37,7 @@ export function streamFacts({ section, component, socket }: Stream, reader: Stre
     component,
     isRtp: section.isRtp,
     local: section.announced ? { address: socket.address.advertised, port: socket.port } : undefined,
-    signalled,
+    signalled: component === "rtp" ? section.remoteRtp : section.remoteRtcp,
     answered: section.announced && section.description !== undefined && sinks.some(({ description }) => description),
     sends: section.recv,
     rejected: section.rejected || (section.sinks.length > 0 && sinks.length === 0),
@@ -35,22 +48,56 @@ export function streamFacts({ section, component, socket }: Stream, reader: Stre
     counters: reader.counters(socket.id),
     companionLastPacketAt: companion ? reader.lastPacketAt(companion.socket.id) : 0,
     retiredLastPacketAt: Math.max(0, ...section.retired.map(({ rtp }) => reader.lastPacketAt(rtp.socket.id))),
-    sinks: sinks.map((sink) => sinkFacts(sink, sink.ports!, component, reader)),
+    ice: ice.on ? iceState(ice.agent, number) : undefined,
+    dtls: protection.state === "dtls" ? dtlsState(protection.dtls, number) : undefined,
+    sinks: sinks.flatMap((sink) => sinkFacts(sink, number, reader)),
   };
 }
 
-function sinkFacts(sink: MediaSection, ports: PortSet, component: "rtp" | "rtcp", reader: StreamReader): SinkFacts {
-  const stream = component === "rtcp" && !sink.muxAgreed && ports.rtcp ? ports.rtcp : ports.rtp;
-  const signalled: Endpoint | undefined = stream.component === "rtp" ? sink.remoteRtp : sink.remoteRtcp;
-  return {
-    party: sink.leg.name,
-    held: sink.held,
-    natWait: sink.natWait,
-    fixedAddress: sink.asymmetric || sink.learning === "off",
-    local: { address: stream.socket.address.advertised, port: stream.socket.port },
-    signalled,
-    counters: reader.counters(stream.socket.id),
-  };
+/** The other parties' sections that media goes out from. */
+function sinksOf(section: MediaSection): MediaSection[] {
+  return section.sinks.flatMap(({ sink }) => (sink.carrier.ports && !sink.rejected ? [sink] : []));
+}
+
+function sinkFacts(sink: MediaSection, component: 1 | 2, reader: StreamReader): SinkFacts[] {
+  const { carrier } = sink;
+  const way = (component === 2 && !carrier.muxAgreed ? wayOf(carrier, 2) : undefined) ?? wayOf(carrier, 1);
+  if (!way) return [];
+  const { socket } = way.stream;
+  return [
+    {
+      party: sink.leg.name,
+      held: sink.held,
+      natWait: sink.natWait,
+      fixedAddress: sink.asymmetric || sink.learning === "off",
+      local: { address: socket.address.advertised, port: socket.port },
+      signalled: way.stream.component === "rtp" ? carrier.remoteRtp : carrier.remoteRtcp,
+      counters: reader.counters(socket.id),
+    },
+  ];
+}
+
+/** A pair that media may use is all that matters here. */
+function iceState(agent: IceAgent | undefined, component: 1 | 2): IceState {
+  if (!agent) return "gathering";
+  if (agent.selected(component)) return "nominated";
+  return agent.state === "failed" ? "failed" : agent.state === "waiting" ? "gathering" : "checking";
+}
+
+function dtlsState(transport: DtlsTransport | undefined, component: 1 | 2): DtlsState {
+  const state = transport?.views().find(([number]) => number === component)?.[1].state;
+  switch (state) {
+    case "connected":
+      return "finished";
+    case "failed":
+    case "closed":
+      return "failed";
+    case "handshaking":
+    case "unverified":
+      return "handshake";
+    default:
+      return "waiting";
+  }
 }
 
 /**
@@ -63,7 +110,7 @@ export function logSilence(call: Call, out: Outbox): void {
   for (const { sections } of call.legs) {
     for (const section of sections) {
       const stream = section.isRtp ? section.ports?.rtp : undefined;
-      const sinks = section.sinks.flatMap(({ sink }) => (sink.ports && !sink.rejected ? [sink.ports.rtp] : []));
+      const sinks = sinksOf(section).flatMap(({ carrier }) => wayOf(carrier, 1)?.stream ?? []);
       if (!stream || sinks.length === 0 || sinks.some((sink) => sent(sink) > 0)) continue;
       const oneWay = sent(stream) > 0;
       if (!oneWay && out.context.finalStats === false) continue;
