@@ -5,7 +5,7 @@
  * arm64, which has no such flag, hint addresses below 2 GiB are tried first and any other address (a double, still exact)
  * is taken where those are occupied.
  *
- * Ownership: an arena belongs to whoever mapped it. It is never unmapped, because a typed array that looked at unmapped
+ * Ownership: an arena belongs to whoever mapped it. A living thread never unmaps one, because a typed array that looked at unmapped
  * memory would take the process down: `release` gives the pages back to the system (they read as zero afterwards) and
  * keeps the address range for the next arena of the same size.
  */
@@ -53,9 +53,12 @@ export function arenasInUse(): Mapping[] {
   return [...inUse].map(([address, bytes]) => ({ address, bytes }));
 }
 
-/** Takes over and releases an arena of a thread that has ended. */
-export function adoptArena({ address, bytes }: Mapping): void {
-  retire(address, bytes);
+/**
+ * Unmaps an arena of a thread that has ended, whose views have ended with it: no other thread would find it in the list of
+ * those that may be used again.
+ */
+export function unmapArena({ address, bytes }: Mapping): void {
+  libc.munmap(address, bytes);
 }
 
 function retire(address: Address, size: number): void {

@@ -1,13 +1,13 @@
 /**
  * What a relay worker's engine holds of the system, written down in its control block, so that the main thread can give it
- * back when the thread has ended without being able to: a ring or an epoll set that outlives its thread would go on
- * watching sockets.
+ * back when the thread has ended, in whatever way: a ring or an epoll set that outlives its thread would go on watching
+ * sockets, and low memory that a thread released itself would be lost with it.
  *
  * Layout, in doubles: descriptor + 1 (0 = nothing to give back), number of entries, then pairs of address and bytes; ring
  * mappings come as negative addresses.
  */
 import { libc } from "../../ffi/libc.ts";
-import { adoptArena, type Mapping } from "../../ffi/memory.ts";
+import { type Mapping, unmapArena } from "../../ffi/memory.ts";
 import { CONTROL_DOUBLE } from "./layout.ts";
 
 export interface Estate {
@@ -33,21 +33,16 @@ export function writeEstate(control: Float64Array, { descriptor, rings, arenas }
   control[CONTROL_DOUBLE.estate] = descriptor + 1;
 }
 
-/** The thread gave everything back itself. */
-export function clearEstate(control: Float64Array): void {
-  control[CONTROL_DOUBLE.estate] = 0;
-}
-
 /** Once the thread has ended: nothing runs any more that looks at the memory. */
 export function releaseEstate(control: Float64Array): void {
   const descriptor = control[CONTROL_DOUBLE.estate]! - 1;
   if (descriptor < 0) return;
-  clearEstate(control);
+  control[CONTROL_DOUBLE.estate] = 0;
   for (let i = 0; i < control[CONTROL_DOUBLE.estate + 1]!; i++) {
     const address = control[CONTROL_DOUBLE.estate + 2 + i * 2]!;
     const bytes = control[CONTROL_DOUBLE.estate + 3 + i * 2]!;
     if (address < 0) libc.munmap(-address, bytes);
-    else adoptArena({ address, bytes });
+    else unmapArena({ address, bytes });
   }
   libc.close(descriptor);
 }

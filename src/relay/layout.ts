@@ -15,90 +15,96 @@ export const ADDRESS_WORDS = 8;
 /**
  * 32-bit fields of a slot, as word offsets. Written by the worker that serves the slot, read by anyone. What is wider than
  * a word and must be seen whole (the addresses) is guarded by `version`, odd while it is being changed.
+ *
+ * Fields lie together by when they are touched: with thousands of streams each of a packet's cache lines comes from memory.
  */
 export const SLOT = {
+  // The first two cache lines, and two more from word 32: what every packet touches.
   /** Number of the open socket this slot stands for, never used twice; 0 = none. */
   incarnation: 0,
-  /** Sequence number of the last command applied. */
-  applied: 1,
-  version: 2,
-  fd: 3,
+  fd: 1,
   /** Bits of {@link FLAG}, from the spec. */
-  flags: 4,
+  flags: 2,
   /** Bits of {@link STATE}, the worker's own. */
-  state: 5,
-  /** Index into {@link LEARNING_MODES}. */
-  learning: 6,
-  generation: 7,
-  /** Best rank of a source since the last signalling, {@link NO_RANK} = none. */
-  bestRank: 8,
-  rtpSinkCount: 9,
-  rtcpSinkCount: 10,
+  state: 3,
   /** Length of the destination address, 0 = nothing can be sent. */
-  destinationLength: 11,
-  /** Pairs of slot and incarnation. */
-  rtpSinks: 12,
-  rtcpSinks: 28,
-  /** From signalling. */
-  advertised: 44,
-  /** Where packets are sent to. */
-  destination: 52,
-  /** Where packets should come from: signalled, then learned. */
-  expected: 60,
-  /** 128 bytes: by payload type, 0 = not negotiated, else 1 + index in the table of clock rates. */
-  payloadTypes: 68,
-  ssrc: 100,
+  destinationLength: 4,
+  rtpSinkCount: 5,
+  ssrc: 6,
   /** -1 = none. */
-  payloadType: 101,
+  payloadType: 7,
   /** Extended highest sequence number (RFC 3550, appendix A.1). */
-  highestSequence: 102,
+  highestSequence: 8,
   /** Sequence number that would prove a restart, -1 = none expected. */
-  restartSequence: 103,
+  restartSequence: 9,
   /** The last 64 sequence numbers up to the highest, bit 0 = the highest itself. */
-  seenLow: 104,
-  seenHigh: 105,
-  lastTimestamp: 106,
-  lost: 107,
-  duplicates: 108,
-  reordered: 109,
+  seenLow: 10,
+  seenHigh: 11,
+  lastTimestamp: 12,
+  lost: 13,
+  /** Pairs of slot and incarnation. */
+  rtpSinks: 14,
+  /** Where packets are sent to. */
+  destination: 32,
+  /** Where packets should come from: signalled, then learned. */
+  expected: 40,
+  // One byte of these is looked at.
+  /** 128 bytes: by payload type, 0 = not negotiated, else 1 + index in the table of clock rates. */
+  payloadTypes: 64,
+  // What few packets touch.
+  /** Sequence number of the last command applied. */
+  applied: 96,
+  version: 97,
+  /** Index into {@link LEARNING_MODES}. */
+  learning: 98,
+  generation: 99,
+  /** Best rank of a source since the last signalling, {@link NO_RANK} = none. */
+  bestRank: 100,
+  rtcpSinkCount: 101,
+  duplicates: 102,
+  reordered: 103,
   /** Seconds (of the worker's wall clock) in which such an event was last reported. */
-  strictReported: 110,
-  payloadReported: 111,
-  sendReported: 112,
-  receiveReported: 113,
+  strictReported: 104,
+  payloadReported: 105,
+  sendReported: 106,
+  receiveReported: 107,
   /** errno of the last packet that could not be sent from this socket. */
-  sendErrno: 114,
+  sendErrno: 108,
   /** Index in DROP_REASONS of the last packet dropped. */
-  lastDrop: 115,
+  lastDrop: 109,
+  rtcpSinks: 112,
+  /** From signalling. */
+  advertised: 128,
   /** Source of the last packet that did not come from where it was expected. */
-  otherSource: 176,
+  otherSource: 136,
 } as const;
 
 /** 64-bit floating point fields of a slot, as double offsets. */
 export const SLOT_DOUBLE = {
-  /** Wall clock in milliseconds at which provisional learning ends. */
-  learnUntil: 58,
-  /** In RTP timestamp units. */
-  jitter: 59,
-  /** Monotonic milliseconds of the packet with `lastTimestamp`. */
-  lastArrival: 60,
   /** RTP clock in ticks per millisecond. */
-  clock: 61,
-  lastPacketAt: 62,
-  packetsIn: 63,
-  bytesIn: 64,
-  errorsIn: 65,
-  packetsOut: 66,
-  bytesOut: 67,
-  errorsOut: 68,
-  handedUp: 69,
+  clock: 15,
+  // Beside the addresses: what every packet changes.
+  lastPacketAt: 24,
+  packetsIn: 25,
+  bytesIn: 26,
+  packetsOut: 27,
+  bytesOut: 28,
+  lastSentAt: 29,
+  /** In RTP timestamp units. */
+  jitter: 30,
+  /** Monotonic milliseconds of the packet with `lastTimestamp`. */
+  lastArrival: 31,
+  // What few packets touch.
+  lastDropAt: 55,
+  /** Wall clock in milliseconds at which provisional learning ends. */
+  learnUntil: 72,
+  errorsIn: 73,
+  errorsOut: 74,
+  handedUp: 75,
+  otherSourceAt: 76,
+  sendFailedAt: 77,
   /** By index in DROP_REASONS, at most 18. */
-  drops: 70,
-  // 88-91 are `otherSource`. Wall clock in milliseconds, 0 = never.
-  otherSourceAt: 92,
-  sendFailedAt: 93,
-  lastDropAt: 94,
-  lastSentAt: 95,
+  drops: 78,
 } as const;
 
 export const FLAG = {

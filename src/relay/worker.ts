@@ -13,7 +13,7 @@ import { CommandReader } from "./command-ring.ts";
 import { applyCommand, removeCommand } from "./configure.ts";
 import { type RelayEngine, wallClock } from "./engine.ts";
 import { createEngine } from "./engines.ts";
-import { clearEstate, writeEstate } from "./estate.ts";
+import { writeEstate } from "./estate.ts";
 import { Forwarder, type PacketBuffer } from "./forwarder.ts";
 import { Guards } from "./guards.ts";
 import { HandUpWriter } from "./hand-up-ring.ts";
@@ -59,8 +59,7 @@ self.onmessage = (event: MessageEvent<WorkerStart>) => {
   try {
     serve(engine, commands, desk, control, totals);
   } finally {
-    clearEstate(totals);
-    engine.close();
+    // The engine's memory is left for the main thread to take back: what this thread released, nobody could use again.
     guards.close();
   }
   Atomics.store(control, CONTROL.stopped, 1);

@@ -380,6 +380,7 @@ export class RelayWorkers implements SocketSlots {
     for (const worker of this.#workers) {
       for (const retirement of worker.retirements.splice(0)) this.#finish(retirement);
       worker.wake.close();
+      if (worker.thread === undefined) releaseEstate(worker.totals);
       worker.arena.release();
     }
     this.#ended = true;
