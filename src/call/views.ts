@@ -3,11 +3,14 @@
  * API and live displays are made of these, so none of them holds on to the core's own objects.
  */
 import type { Endpoint } from "../address.ts";
+import type { Verdict } from "../doctor/verdict.ts";
 import type { StreamCounters } from "../planes/plane.ts";
 import type { Call, Leg, MediaSection, Stream } from "./call.ts";
+import type { JournalEntry } from "./journal.ts";
 import { codecName } from "./query.ts";
 import type { CallState } from "./state.ts";
 import type { StreamReader } from "./transition.ts";
+import { streamVerdict } from "./verdicts.ts";
 
 /** One line of a list of calls. Times are Unix milliseconds; texts are byte strings. */
 export interface CallSummary {
@@ -26,6 +29,8 @@ export interface CallView extends CallSummary {
   /** TOS byte of its media. */
   readonly tos: number;
   readonly legs: readonly LegView[];
+  /** Decisions about its media, oldest first. */
+  readonly journal: readonly JournalEntry[];
 }
 
 export interface LegView {
@@ -74,6 +79,8 @@ export interface StreamView {
   readonly retired: boolean;
   readonly openedAt: number;
   readonly counters: StreamCounters;
+  /** Why this party is heard, or is not; undefined for sockets that only forward what is late. */
+  readonly verdict: Verdict | undefined;
 }
 
 /** All calls, oldest first. */
@@ -81,11 +88,12 @@ export function* callSummaries(state: CallState): Generator<CallSummary> {
   for (const call of state.calls.values()) yield summary(call);
 }
 
-/** One call in full; undefined when there is none of this id. */
-export function callView(state: CallState, callId: string, streams: StreamReader): CallView | undefined {
+/** One call in full; undefined when there is none of this id. `now`: Unix ms. */
+export function callView(state: CallState, callId: string, streams: StreamReader, now: number): CallView | undefined {
   const call = state.calls.get(callId);
   if (!call) return undefined;
-  return { ...summary(call), tos: call.tos, legs: call.legs.map((leg) => legView(leg, streams)) };
+  const legs = call.legs.map((leg) => legView(leg, streams, now));
+  return { ...summary(call), tos: call.tos, legs, journal: call.journal.entries };
 }
 
 /** Answered calls by the address families of their media. */
@@ -111,7 +119,7 @@ function summary(call: Call): CallSummary {
   };
 }
 
-function legView(leg: Leg, streams: StreamReader): LegView {
+function legView(leg: Leg, streams: StreamReader, now: number): LegView {
   return {
     tag: leg.tag ?? "",
     role: leg.role,
@@ -121,7 +129,7 @@ function legView(leg: Leg, streams: StreamReader): LegView {
     createdAt: leg.createdAt,
     receivesFrom: leg.sections.flatMap(({ sources }) => sources.map(({ source }) => relation(source))),
     sendsTo: leg.sections.flatMap(({ sinks }) => sinks.map(({ sink }) => relation(sink))),
-    sections: leg.sections.map((section) => sectionView(section, streams)),
+    sections: leg.sections.map((section) => sectionView(section, streams, now)),
   };
 }
 
@@ -129,12 +137,12 @@ function relation(section: MediaSection): RelationView {
   return { tag: section.leg.tag ?? "", index: section.index };
 }
 
-function sectionView(section: MediaSection, reader: StreamReader): SectionView {
+function sectionView(section: MediaSection, reader: StreamReader, now: number): SectionView {
   const streams: StreamView[] = [];
   for (const set of section.portSets()) {
     const retired = set !== section.ports;
-    streams.push(streamView(set.rtp, retired, reader));
-    if (set.rtcp) streams.push(streamView(set.rtcp, retired, reader));
+    streams.push(streamView(set.rtp, retired, reader, now));
+    if (set.rtcp) streams.push(streamView(set.rtcp, retired, reader, now));
   }
   const payloadType = section.ports && streams[0]?.counters.payloadType;
   return {
@@ -150,7 +158,7 @@ function sectionView(section: MediaSection, reader: StreamReader): SectionView {
   };
 }
 
-function streamView(stream: Stream, retired: boolean, reader: StreamReader): StreamView {
+function streamView(stream: Stream, retired: boolean, reader: StreamReader, now: number): StreamView {
   const { section, component, socket, openedAt } = stream;
   const counters = reader.counters(socket.id);
   const signalled = component === "rtp" ? section.remoteRtp : section.remoteRtcp;
@@ -163,5 +171,6 @@ function streamView(stream: Stream, retired: boolean, reader: StreamReader): Str
     retired,
     openedAt,
     counters,
+    verdict: retired ? undefined : streamVerdict(stream, reader, now),
   };
 }

@@ -103,7 +103,8 @@ export class Console implements Operator {
 
   call(callId: string): CallView | undefined {
     const { state } = this.#sources;
-    return callView(state, callId, this.#sources.context().streams);
+    const { streams, now } = this.#sources.context();
+    return callView(state, callId, streams, now);
   }
 
   families(): { readonly ipv4: number; readonly ipv6: number; readonly mixed: number } {

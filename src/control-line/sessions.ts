@@ -113,7 +113,13 @@ export function summaryData(call: CallSummary): { readonly [key: string]: Json |
 }
 
 export function callData(call: CallView): Json {
-  return { ...summaryData(call), tos: call.tos, legs: call.legs.map(legData) };
+  const timeline = call.journal.map(({ at, tag, section, text }) => ({
+    at: at / 1000,
+    tag: fromByteString(tag),
+    section,
+    text: fromByteString(text),
+  }));
+  return { ...summaryData(call), tos: call.tos, legs: call.legs.map(legData), timeline };
 }
 
 function legData(leg: LegView): Json {
@@ -138,7 +144,7 @@ function legData(leg: LegView): Json {
   };
 }
 
-function streamData({ component, local, remote, signalled, retired, counters, ...stream }: StreamView): Json {
+function streamData({ component, local, remote, signalled, retired, counters, verdict, ...stream }: StreamView): Json {
   const text = (endpoint: Endpoint | undefined) => (endpoint ? formatEndpoint(endpoint) : undefined);
   const { ssrc, lastPacketAt, drops } = counters;
   return {
@@ -158,6 +164,12 @@ function streamData({ component, local, remote, signalled, retired, counters, ..
     reordered: counters.reordered,
     jitter: counters.jitter,
     drops: { ...drops },
+    verdict: verdict && {
+      cause: verdict.cause,
+      state: verdict.state,
+      finding: fromByteString(verdict.finding),
+      fix: fromByteString(verdict.fix),
+    },
     lastPacket: lastPacketAt === 0 ? null : lastPacketAt / 1000,
   };
 }

@@ -15,6 +15,7 @@ import { mediaType, NG_PATHS, type NgPath, ngOverHttp } from "../ng/transports/h
 import { type MessageHandler, ngSubprotocols } from "../ng/transports/websocket.ts";
 import { type AnyFamily, CONTENT_TYPE, notationFor, renderMetrics } from "../observe/metrics.ts";
 import type { Access } from "./access.ts";
+import { dashboard } from "./dashboard/dashboard.ts";
 import type { Health } from "./health.ts";
 import { openApi } from "./openapi.ts";
 
@@ -72,11 +73,12 @@ export class App {
         log("warning", `Ignoring HTTP request to ${uri} with unsupported method`);
         return text("method not allowed\n", 405);
       }
-      log("info", `HTTP ${method} from ${formatEndpoint(c.env.peer)}: '${uri}'`);
-      if (!options.access.admits(method, c.req.path, c.req.header("authorization"))) {
+      if (!polled(c)) log("info", `HTTP ${method} from ${formatEndpoint(c.env.peer)}: '${uri}'`);
+      const upgrade = c.req.header("upgrade")?.toLowerCase() === "websocket";
+      if (!options.access.admits(method, c.req.path, c.req.header("authorization"), upgrade)) {
         return text("unauthorized\n", 401, { "WWW-Authenticate": 'Bearer realm="sluice"' });
       }
-      if (c.req.header("upgrade")?.toLowerCase() === "websocket") return this.#upgrade(c);
+      if (upgrade) return this.#upgrade(c);
       if (method === "OPTIONS") return text("", 200);
       return next();
     });
@@ -101,6 +103,10 @@ export class App {
   #routes(): void {
     const hono = this.#hono;
     const { operator, metrics, health } = this.#options;
+    hono.get("/", () => {
+      const { html, headers } = dashboard();
+      return reply(html, 200, "text/html; charset=utf-8", headers);
+    });
     hono.get("/ping", () => text("pong\n", 200));
     hono.get("/metrics", (c) => {
       const notation = notationFor(c.req.header("accept"));
@@ -202,6 +208,11 @@ function reply(
     status,
     headers: { "Content-Type": type, ...CORS, ...headers },
   });
+}
+
+/** One of the dashboard's requests, which come every second: not worth a line of the log each. */
+function polled(c: Context<Env>): boolean {
+  return c.req.header("x-sluice-dashboard") !== undefined && /^\/(stats|version|sessions|health)\b/.test(c.req.path);
 }
 
 const text = (body: string, status: number, headers?: Record<string, string>): Response =>

@@ -46,7 +46,21 @@ const schemas: Readonly<Record<string, Schema>> = {
     ["metadata"],
   ),
   Sessions: object({ total: integer("calls in all"), offset: integer(), sessions: list(ref("Session")) }),
-  SessionDetail: { allOf: [ref("Session"), object({ tos: integer(), legs: list(ref("Leg")) })] },
+  SessionDetail: {
+    allOf: [ref("Session"), object({ tos: integer(), legs: list(ref("Leg")), timeline: list(ref("Event")) })],
+  },
+  Event: object({
+    at: number(seconds),
+    tag: string("party, empty where it is about the call"),
+    section: integer("its media section, from 1; 0 = the party as a whole"),
+    text: string("one sentence"),
+  }),
+  Verdict: object({
+    cause: string("one word"),
+    state: { type: "string", enum: ["ok", "expected", "waiting", "fault"] },
+    finding: string("why the party is heard, or is not"),
+    fix: string("what to do about it; empty where there is nothing to do"),
+  }),
   Leg: object({
     tag: string(),
     role: { type: "string", enum: ["FROM_TAG", "TO_TAG", "UNKNOWN"] },
@@ -90,9 +104,10 @@ const schemas: Readonly<Record<string, Schema>> = {
       reordered: integer(),
       jitter: number("RTP timestamp units"),
       drops: { type: "object", additionalProperties: integer(), description: "packets not forwarded, by reason" },
+      verdict: ref("Verdict"),
       lastPacket: { type: ["number", "null"], description: seconds },
     },
-    ["remote", "signalled", "ssrc", "payloadType"],
+    ["remote", "signalled", "ssrc", "payloadType", "verdict"],
   ),
   Statistics: { type: "object", description: "the tree of the ng command `statistics`" },
 };
@@ -115,10 +130,11 @@ export function openApi(version: string): { readonly [key: string]: Json } {
     info: {
       title: "sluice",
       version,
-      description: "RTP media proxy. Where a token is configured, all but the health paths and /ping need it.",
+      description: "RTP media proxy. Where a token is configured, all but /, the health paths and /ping need it.",
     },
     security: [{}, { token: [] }],
     paths: {
+      "/": get("the dashboard", { "200": answer("a page for browsers", "text/html", string()) }),
       "/ping": get("liveness in one word", { "200": answer("pong", TEXT, string()) }),
       "/health/live": get("the process answers", ok("it does", ref("Health"))),
       "/health/ready": get("whether new calls should be sent here", {

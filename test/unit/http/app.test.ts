@@ -62,7 +62,7 @@ test("ping, unknown paths and CORS", async () => {
   expect(pong.headers.get("access-control-max-age")).toBe("86400");
   expect(pong.headers.get("access-control-allow-methods")).toBe("GET, POST");
   expect(pong.headers.get("access-control-allow-headers")).toBe("Content-Type");
-  for (const path of ["/nope", "/ping/", "/", "/sessionsx"]) {
+  for (const path of ["/nope", "/ping/", "/index.html", "/sessionsx"]) {
     const missing = await site.ask(path);
     expect(missing.status, path).toBe(404);
     expect(await missing.text()).toBe("not found\n");
@@ -212,7 +212,8 @@ test("stats is the statistics tree", async () => {
 
 test("a token is wanted everywhere but on the health paths", async () => {
   const site = new Site("s3cret");
-  for (const path of ["/ping", "/health/live", "/health/ready"]) expect((await site.ask(path)).status, path).toBe(200);
+  for (const path of ["/", "/ping", "/health/live", "/health/ready"])
+    expect((await site.ask(path)).status, path).toBe(200);
   for (const path of ["/metrics", "/sessions", "/stats", "/cli/list+timeout", "/openapi.json", "/nope"]) {
     const refused = await site.ask(path);
     expect(refused.status, path).toBe(401);
@@ -224,7 +225,10 @@ test("a token is wanted everywhere but on the health paths", async () => {
   }
   expect((await site.ask("/cli", post("text/plain", "terminate all"))).status).toBe(401);
   const socket = { Upgrade: "websocket", "Sec-WebSocket-Protocol": "cli.rtpengine.com" };
-  expect((await site.ask("/", { headers: socket })).status).toBe(401);
+  // A WebSocket carries commands whatever its path is.
+  for (const path of ["/", "/ping", "/health/live"]) {
+    expect((await site.ask(path, { headers: socket })).status, path).toBe(401);
+  }
   expect(site.upgraded).toBeUndefined();
   expect((await site.ask("/ng", { method: "OPTIONS" })).status).toBe(200);
 });

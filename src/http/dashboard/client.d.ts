@@ -1,0 +1,3 @@
+/** `client.js` is embedded as it is. */
+declare const text: string;
+export default text;
