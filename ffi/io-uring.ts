@@ -14,6 +14,7 @@ import {
   EAGAIN,
   EINTR,
   EINVAL,
+  ENOMEM,
   EPERM,
   errno,
   libc,
@@ -304,6 +305,11 @@ export class BufferRing {
     extra: number,
   ) {
     this.buffers = mapArena(count * size + extra);
+    // Addresses are written as one word here and by the engine: a longer one would be somebody else's memory.
+    if (this.buffers.address + this.buffers.bytes > 2 ** 32) {
+      this.buffers.release();
+      throw new SystemError("map buffers for io_uring below 4 GiB", ENOMEM);
+    }
     this.#ring = mapArena(count * 16);
     this.#words = new Int32Array(this.#ring.view());
     this.#halves = new Uint16Array(this.#ring.view());

@@ -592,7 +592,7 @@ export function planeContract(name: string, start: (options: PlaneTestOptions) =
       for (let i = 0; i < 3_000; i++) a.peer.send(stun, a.local);
       await until("all to be taken", () => {
         const { packetsIn, drops } = counters(a);
-        return eventsOf("packet").length + drops["hand-up-full"] === packetsIn && packetsIn > 100;
+        return eventsOf("packet").length + drops["hand-up-full"] === packetsIn && packetsIn > 50;
       });
       a.peer.send(rtp(), a.local);
       expect((await b.peer.receive()).data).toEqual(rtp());
