@@ -7,6 +7,7 @@
  * `PartySockets` (lo): one UDP socket per party as real phones have, sending through one raw socket. Every packet the
  * daemon sends is then put into a party's socket on the daemon's own CPU time, which is the flaw of this way.
  */
+import { MAX_TAG } from "./srtp-cipher.ts";
 import type { Parties, StreamFrames } from "./stream-frames.ts";
 import {
   AF_INET,
@@ -115,7 +116,7 @@ export class PacketRing implements Carrier {
     setOption(this.#out, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
     if (C.bind(this.#out, asPointer(link(0)), 20) < 0) throw new Error("cannot bind the sending packet socket");
     // 80 bytes of ring header and alignment in front of the frame.
-    const frameSize = 2 ** Math.ceil(Math.log2(payload + 42 + 80));
+    const frameSize = 2 ** Math.ceil(Math.log2(payload + MAX_TAG + 42 + 80));
     const blockSize = 1 << 16;
     const blocks = (48 << 20) / blockSize;
     this.#frameWords = frameSize / 4;

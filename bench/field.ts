@@ -8,6 +8,7 @@ import { type BenchNetwork, loopbackNetwork, vethNetwork } from "./network.ts";
 import type { NgLoadRequest, NgRunOrder, NgRunResult } from "./ng-load.ts";
 import type { BenchOptions } from "./options.ts";
 import { machineUsage } from "./process-usage.ts";
+import type { CallSecurity, RelayKeys } from "./secure-call.ts";
 import type { RelayPorts } from "./stream-frames.ts";
 
 /** Above this lateness (p99, microseconds) a run says more about the generator than about the daemon. */
@@ -32,6 +33,7 @@ export interface NgRun extends NgRunResult {
 /** A daemon on the field with its calls. */
 export class Entrant {
   calls = 0;
+  security: CallSecurity | undefined;
   /** Times its calls had to be set up anew because they stayed silent after loss. */
   deadAfterOverload = 0;
   constructor(
@@ -130,10 +132,10 @@ export class Field {
   }
 
   /** Sets up calls over ng; `media` also tells the generator about them. Milliseconds it took. */
-  async setUp(entrant: Entrant, calls: number, media = true): Promise<number> {
+  async setUp(entrant: Entrant, calls: number, media = true, security = entrant.security): Promise<number> {
     this.turn(entrant);
     const start = performance.now();
-    const { relay } = await this.#ng.ask<{ relay: RelayPorts[] }>({
+    const { relay, keys } = await this.#ng.ask<{ relay: RelayPorts[]; keys: RelayKeys[] }>({
       do: "setup",
       target: this.target(entrant),
       parties: this.network.parties,
@@ -141,10 +143,13 @@ export class Field {
       first: 0,
       calls,
       firstPort: this.network.parties.firstPort,
+      ...(security && { security }),
     });
     const took = performance.now() - start;
     entrant.calls = calls;
-    if (media) await this.#generator.ask({ do: "load", id: entrant.loadId, relay });
+    entrant.security = security;
+    const secure = security && { security, keys };
+    if (media) await this.#generator.ask({ do: "load", id: entrant.loadId, relay, ...secure });
     return took;
   }
 

@@ -21,12 +21,14 @@ import {
   udpReceiveDrops,
   usedBetween,
 } from "./process-usage.ts";
+import type { CallSecurity, RelayKeys } from "./secure-call.ts";
 import { type Parties, type RelayPorts, StreamFrames, TAG } from "./stream-frames.ts";
+import { StreamProtection } from "./stream-protection.ts";
 import { C } from "./sys.ts";
 
 export type GeneratorRequest =
   | { do: "open"; parties: Parties; payload: number; wire: Wire | undefined }
-  | { do: "load"; id: number; relay: readonly RelayPorts[] }
+  | { do: "load"; id: number; relay: readonly RelayPorts[]; security?: CallSecurity; keys?: readonly RelayKeys[] }
   | ({ do: "run" } & RunOrder);
 
 export interface RunOrder {
@@ -106,14 +108,15 @@ class Generator {
     readonly payload: number,
   ) {}
 
-  load(id: number, relay: readonly RelayPorts[]): void {
+  load(id: number, relay: readonly RelayPorts[], protection?: StreamProtection): void {
     this.carrier.prepare(relay.length);
-    this.#loads.set(id, new StreamFrames(id, relay, this.parties, this.payload, this.carrier.level, this.carrier.macs));
+    const { level, macs } = this.carrier;
+    this.#loads.set(id, new StreamFrames(id, relay, this.parties, this.payload, level, macs, protection));
   }
 
   readonly #arrival = (
-    i32: Int32Array,
-    rtp: number,
+    words: Int32Array,
+    at: number,
     length: number,
     source: number,
     destination: number,
@@ -121,12 +124,13 @@ class Generator {
     seconds: number,
     nanoseconds: number,
   ): void => {
-    const stream = this.#frames.recognise(i32, rtp, length, source, destination, ports);
+    const stream = this.#frames.recognise(words, at, length, source, destination, ports);
     if (stream < 0) {
       this.#wrong++;
       return;
     }
     this.#relayed++;
+    const { seen: i32, seenAt: rtp } = this.#frames;
     if (i32[rtp + TAG.epoch] !== this.#epoch) return;
     const ordinal = i32[rtp + TAG.ordinal]!;
     if (ordinal < 0 || ordinal >= this.#measured) {
@@ -282,7 +286,11 @@ if (import.meta.main) {
         );
         return {};
       case "load":
-        generator!.load(request.id, request.relay);
+        generator!.load(
+          request.id,
+          request.relay,
+          request.security && new StreamProtection(request.security, request.keys ?? []),
+        );
         return {};
       case "run":
         return generator!.run(request);

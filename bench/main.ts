@@ -5,8 +5,9 @@ import { machineFacts } from "./machine.ts";
 import { ngBenchmark } from "./ng.ts";
 import { parseOptions, USAGE } from "./options.ts";
 import { relayBenchmark } from "./relay.ts";
+import { srtpBenchmark } from "./srtp.ts";
 
-const BENCHMARKS = { relay: relayBenchmark, ng: ngBenchmark };
+const BENCHMARKS = { relay: relayBenchmark, ng: ngBenchmark, srtp: srtpBenchmark };
 
 const [name, ...rest] = process.argv.slice(2);
 const benchmark = BENCHMARKS[name as keyof typeof BENCHMARKS];

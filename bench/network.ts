@@ -37,12 +37,14 @@ function ip(...args: string[]): string {
 
 const PREFIX = "sluice-bench-";
 
-/** Namespaces of benchmarks that were killed outright. */
+/** Removes namespaces of benchmarks that were killed outright; two at once would measure each other. */
 function removeStale(): void {
   if (!existsSync("/run/netns")) return;
   for (const name of readdirSync("/run/netns")) {
     const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (owner && !existsSync(`/proc/${owner}`)) ip("netns", "del", name);
+    if (!owner) continue;
+    if (existsSync(`/proc/${owner}`)) throw new Error(`another benchmark is running (pid ${owner})`);
+    ip("netns", "del", name);
   }
 }
 

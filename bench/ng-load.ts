@@ -17,6 +17,7 @@ import {
   relayEndpoint,
 } from "./ng-message.ts";
 import { machineUsage, NO_USAGE, processUsage, usedBetween } from "./process-usage.ts";
+import { type CallSecurity, type RelayKeys, relayCrypto } from "./secure-call.ts";
 import type { RelayPorts } from "./stream-frames.ts";
 import {
   AF_INET,
@@ -49,6 +50,7 @@ export type NgLoadRequest =
       first: number;
       calls: number;
       firstPort: number;
+      security?: CallSecurity;
     }
   | { do: "teardown"; target: NgTarget; parties: NgParties; prefix: string; first: number; calls: number }
   | ({ do: "run" } & NgRunOrder);
@@ -228,18 +230,22 @@ async function ping(target: NgTarget, seconds: number): Promise<object> {
 
 type SetupOrder = Extract<NgLoadRequest, { do: "setup" }>;
 
-function setup(order: SetupOrder): { relay: RelayPorts[] } {
-  const requests = new NgRequests(order.parties);
+function setup(order: SetupOrder): { relay: RelayPorts[]; keys: RelayKeys[] } {
+  const requests = new NgRequests(order.parties, order.security);
   const loop = new ClosedLoop(order.target, 2, Math.min(8, order.calls));
   const relay: RelayPorts[] = new Array(order.calls);
+  const keys: RelayKeys[] = new Array(order.security ? order.calls : 0);
+  const { a, b } = order.security ?? { a: undefined, b: undefined };
   const facingB = new Map<number, readonly [string, number]>();
+  const offered = new Map<number, { readonly tag: string; readonly key: string }>();
   let next = 0;
   const launch = (slot: Slot, command: NgCommand): void => {
     slot.command = command;
     slot.serial = nextSerial();
     const cookie = ngCookie(slot.index, slot.serial);
     const id = ngCallId(order.prefix, order.first + slot.call);
-    slot.length = requests.write(command, slot.out.bytes, cookie, id, order.firstPort + 2 * (order.first + slot.call));
+    const port = order.firstPort + 2 * (order.first + slot.call);
+    slot.length = requests.write(command, slot.out.bytes, cookie, id, port, offered.get(slot.call)?.tag);
     loop.send(slot);
   };
   const nextCall = (slot: Slot): boolean => {
@@ -251,14 +257,17 @@ function setup(order: SetupOrder): { relay: RelayPorts[] } {
   for (const slot of loop.slots) nextCall(slot);
   loop.run(
     (slot, reply) => {
-      const endpoint = relayEndpoint(reply.toString("latin1"));
+      const words = reply.toString("latin1");
+      const endpoint = relayEndpoint(words);
       if (slot.command === "offer") {
         facingB.set(slot.call, endpoint);
+        if (b) offered.set(slot.call, relayCrypto(words, b));
         launch(slot, "answer");
         return true;
       }
-      const b = facingB.get(slot.call)!;
-      relay[slot.call] = [endpoint[0], endpoint[1], b[0], b[1]];
+      const second = facingB.get(slot.call)!;
+      relay[slot.call] = [endpoint[0], endpoint[1], second[0], second[1]];
+      if (order.security) keys[slot.call] = [a && relayCrypto(words, a).key, offered.get(slot.call)?.key];
       return nextCall(slot);
     },
     (slot) => {
@@ -267,7 +276,7 @@ function setup(order: SetupOrder): { relay: RelayPorts[] } {
     Number.POSITIVE_INFINITY,
   );
   loop.close();
-  return { relay };
+  return { relay, keys };
 }
 
 type TeardownOrder = Extract<NgLoadRequest, { do: "teardown" }>;

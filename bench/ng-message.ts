@@ -4,6 +4,9 @@
  * request is a few byte writes. Key order and cookie shape are Kamailio's, keys unsorted.
  */
 
+import { type CallSecurity, cryptoLines, transport } from "./secure-call.ts";
+import type { BenchSuite } from "./srtp-cipher.ts";
+
 const COOKIE = 22;
 const CALL_ID = 32;
 
@@ -16,14 +19,15 @@ export interface NgParties {
 }
 
 /** A soft phone's offer: seven codecs, telephone-event, RTCP port, as phones send it. */
-function offerSdp(address: string, port: string): string {
+function offerSdp(address: string, port: string, suite: BenchSuite | undefined): string {
   return [
     "v=0",
     `o=- 3873219843 3873219843 IN IP4 ${address}`,
     "s=Phone",
     `c=IN IP4 ${address}`,
     "t=0 0",
-    `m=audio ${port} RTP/AVP 96 9 8 0 18 97 101`,
+    `m=audio ${port} ${transport(suite)} 96 9 8 0 18 97 101`,
+    ...cryptoLines("a", suite, "1"),
     "a=rtpmap:96 opus/48000/2",
     "a=fmtp:96 useinbandfec=1; stereo=0; sprop-stereo=0",
     "a=rtpmap:9 G722/8000",
@@ -43,14 +47,15 @@ function offerSdp(address: string, port: string): string {
 }
 
 /** A gateway's answer. */
-function answerSdp(address: string, port: string): string {
+function answerSdp(address: string, port: string, suite: BenchSuite | undefined): string {
   return [
     "v=0",
     `o=gateway 774422 774423 IN IP4 ${address}`,
     "s=call",
     `c=IN IP4 ${address}`,
     "t=0 0",
-    `m=audio ${port} RTP/AVP 8 101`,
+    `m=audio ${port} ${transport(suite)} 8 101`,
+    ...cryptoLines("b", suite, "T"),
     "a=rtpmap:8 PCMA/8000",
     "a=rtpmap:101 telephone-event/8000",
     "a=fmtp:101 0-15",
@@ -68,8 +73,11 @@ class Template {
   readonly #cookie = 0;
   readonly #callId: number;
   readonly #port: number | undefined;
+  readonly #tag: number | undefined;
 
   constructor(source: string) {
+    const tag = source.indexOf("a=crypto:T");
+    this.#tag = tag < 0 ? undefined : tag + 9;
     this.#callId = source.indexOf("C".repeat(CALL_ID));
     const port = source.indexOf("PPPPP");
     this.#port = port < 0 ? undefined : port;
@@ -77,11 +85,12 @@ class Template {
   }
 
   /** Writes a request into `out`; returns its length. */
-  write(out: Uint8Array, cookie: string, callId: string, port: string): number {
+  write(out: Uint8Array, cookie: string, callId: string, port: string, tag: string): number {
     out.set(this.bytes);
     for (let i = 0; i < COOKIE; i++) out[this.#cookie + i] = cookie.charCodeAt(i);
     for (let i = 0; i < CALL_ID; i++) out[this.#callId + i] = callId.charCodeAt(i);
     if (this.#port !== undefined) for (let i = 0; i < 5; i++) out[this.#port + i] = port.charCodeAt(i);
+    if (this.#tag !== undefined) out[this.#tag] = tag.charCodeAt(0);
     return this.bytes.length;
   }
 }
@@ -89,7 +98,8 @@ class Template {
 export class NgRequests {
   readonly #templates: Record<NgCommand, Template>;
 
-  constructor(parties: NgParties) {
+  /** `security`: suites of the parties; where they differ in having one the relay is told to bridge. */
+  constructor(parties: NgParties, { a, b }: CallSecurity = { a: undefined, b: undefined }) {
     const cookie = "#".repeat(COOKIE);
     const head = `${text("supports")}${list("load limit")}`;
     const received = (address: string) => `${text("received-from")}${list("IP4", address)}`;
@@ -98,15 +108,16 @@ export class NgRequests {
     const toTag = `${text("to-tag")}${text("gK0c4d11a7")}`;
     const replace = `${text("replace")}${list("origin")}`;
     const flags = `${text("flags")}${list("trust-address")}`;
+    const bridge = (a === undefined) === (b === undefined) ? "" : `${text("transport-protocol")}${text(transport(b))}`;
     const kind = (value: string) => `${text("sip-message-type")}${text(value)}`;
     const command = (name: string) => `${text("command")}${text(name)}`;
     this.#templates = {
       offer: new Template(
-        `${cookie} d${head}${text("sdp")}${text(offerSdp(parties.addressA, "PPPPP"))}${text("ICE")}${text("remove")}` +
+        `${cookie} d${head}${text("sdp")}${text(offerSdp(parties.addressA, "PPPPP", a))}${bridge}${text("ICE")}${text("remove")}` +
           `${replace}${received(parties.addressA)}${callId}${fromTag}${command("offer")}${kind("sip_request")}${flags}e`,
       ),
       answer: new Template(
-        `${cookie} d${head}${text("sdp")}${text(answerSdp(parties.addressB, "PPPPP"))}${text("ICE")}${text("remove")}` +
+        `${cookie} d${head}${text("sdp")}${text(answerSdp(parties.addressB, "PPPPP", b))}${text("ICE")}${text("remove")}` +
           `${replace}${received(parties.addressB)}${callId}${fromTag}${toTag}${command("answer")}${kind("sip_reply")}${flags}e`,
       ),
       delete: new Template(`${cookie} d${head}${callId}${fromTag}${command("delete")}${kind("sip_request")}e`),
@@ -118,8 +129,9 @@ export class NgRequests {
     return this.#templates[command].bytes.length;
   }
 
-  write(command: NgCommand, out: Uint8Array, cookie: string, callId: string, port: number): number {
-    return this.#templates[command].write(out, cookie, callId, String(port).padStart(5, "0"));
+  /** `tag`: of the crypto line in a secure answer, one character. */
+  write(command: NgCommand, out: Uint8Array, cookie: string, callId: string, port: number, tag = "1"): number {
+    return this.#templates[command].write(out, cookie, callId, String(port).padStart(5, "0"), tag);
   }
 }
 

@@ -56,7 +56,7 @@ function figures(runs: readonly RelayRun[], paired?: readonly RelayRun[]): Relay
   };
 }
 
-function printRelay(title: string, all: readonly RelayFigures[]): void {
+export function printRelay(title: string, all: readonly RelayFigures[]): void {
   printTable(
     title,
     ["", "calls", "offered/s", "relayed/s", "CPU/packet", "ratio", "core", "loss", "p50", "p99", "p99.9", "max", ""],
@@ -79,7 +79,7 @@ function printRelay(title: string, all: readonly RelayFigures[]): void {
 }
 
 /** Rounds of runs in turn. `peerOf` says against which entrant one is judged. */
-async function rounds(
+export async function rounds(
   field: Field,
   entrants: readonly Entrant[],
   order: Parameters<Field["relay"]>[1],
@@ -96,14 +96,14 @@ async function rounds(
 }
 
 /** The pairs: own program and peer at each worker count, own first. */
-function pairs(field: Field, threads: readonly number[]): Contender[] {
+export function pairs(field: Field, threads: readonly number[]): Contender[] {
   return threads.flatMap((t) => [
     contender(field.programs, field.options.own, t),
     contender(field.programs, "rtpengine", t),
   ]);
 }
 
-const peerWithin = (entrants: readonly Entrant[]) => (entrant: Entrant) => {
+export const peerWithin = (entrants: readonly Entrant[]) => (entrant: Entrant) => {
   const index = entrants.indexOf(entrant);
   return index % 2 === 0 ? entrants[index + 1] : undefined;
 };
@@ -130,6 +130,8 @@ interface RateFigures {
   readonly ratio: Spread | undefined;
   /** The generator, not the daemon, ended the search at least once. */
   readonly generatorLimited: boolean;
+  /** Others on the machine, not the daemon, ended the search at least once: the true rate is higher. */
+  readonly disturbed: boolean;
   /** Overloads after which calls stayed silent at a rate that was no trouble before, and had to be set up anew. */
   readonly deadAfterOverload: number;
 }
@@ -145,6 +147,7 @@ const LATE = 20_000;
 class RateSearch {
   readonly rates: number[] = [];
   generatorLimited = false;
+  disturbed = false;
 
   constructor(
     readonly field: Field,
@@ -189,6 +192,7 @@ class RateSearch {
       // Far beyond what it carries there is no doubt to be cleared by another try.
       if (run.lost > run.sent * 0.05 && !run.remarks.includes("noise")) return false;
     }
+    if (failures < (quick ? 2 : 3)) this.disturbed = true;
     return false;
   }
 }
@@ -205,6 +209,7 @@ async function lossFreeRate(field: Field, entrants: readonly Entrant[], calls: n
       median: median(search.rates),
       ratio: peer && pairedRatio(search.rates, peer.rates),
       generatorLimited: search.generatorLimited,
+      disturbed: search.disturbed,
       deadAfterOverload: search.entrant.deadAfterOverload,
     };
   });
@@ -220,7 +225,7 @@ function printRates(all: readonly RateFigures[]): void {
       f.ratio ? withSpread(f.ratio) : "1",
       f.rates.map(count).join(" "),
       f.deadAfterOverload > 0 ? `${f.deadAfterOverload} times` : "never",
-      f.generatorLimited ? "generator's limit" : "",
+      [f.generatorLimited && "generator's limit", f.disturbed && "disturbed"].filter(Boolean).join(", "),
     ]),
   );
 }

@@ -6,7 +6,18 @@
  * Stream 2i is what party A of call i sends, 2i+1 what party B sends. Words in the payload (host order) after the
  * 12 bytes of RTP header: magic, epoch, stream, ordinal, seconds, nanoseconds, then a filler that depends on the stream.
  */
-import { addressWord, asPointer, C, CLOCK_REALTIME, putAddress, putSockaddr, reserve, swap16 } from "./sys.ts";
+import { StreamProtection } from "./stream-protection.ts";
+import {
+  addressWord,
+  asPointer,
+  C,
+  CLOCK_REALTIME,
+  type Memory,
+  putAddress,
+  putSockaddr,
+  reserve,
+  swap16,
+} from "./sys.ts";
 
 /** Where a party of a call sends to: the relay's address and port that face it. */
 export type RelayPorts = readonly [addressA: string, portA: number, addressB: string, portB: number];
@@ -57,6 +68,11 @@ export class StreamFrames {
   readonly #relayAddress: Int32Array;
   readonly #partyAddress: Int32Array;
   readonly #portsIn: Int32Array;
+  /** What secure streams send, sealed; the frames stay as they are, to compare with. */
+  readonly #sealed: Memory | undefined;
+  /** The packet that {@link recognise} looked at last, in clear: words, and where its RTP header starts. */
+  seen: Int32Array = new Int32Array(0);
+  seenAt = 0;
 
   constructor(
     id: number,
@@ -67,11 +83,12 @@ export class StreamFrames {
     level: FrameLevel,
     /** Destination and source, 6 bytes each; level "ethernet" only. */
     macs: readonly [destination: readonly number[], source: readonly number[]] | undefined,
+    readonly protection?: StreamProtection,
   ) {
     if (payload < MIN_PAYLOAD || payload > 1472 || payload % 4 !== 0) throw new Error(`payload of ${payload} bytes`);
     this.streams = relay.length * 2;
     this.#magic = MAGIC | id;
-    const slot = Math.ceil((RTP + payload) / 64) * 64;
+    const slot = Math.ceil((RTP + payload + (protection ? StreamProtection.room : 0)) / 64) * 64;
     this.#slotWords = slot / 4;
     const frames = reserve(this.streams * slot);
     this.#i32 = frames.i32;
@@ -80,6 +97,7 @@ export class StreamFrames {
     this.#relayAddress = new Int32Array(this.streams);
     this.#partyAddress = new Int32Array(this.streams);
     this.#portsIn = new Int32Array(this.streams);
+    this.#sealed = protection && reserve(this.streams * slot);
     const headers = reserve(this.streams * 64);
     const vectors = reserve(this.streams * 16);
     const names = reserve(this.streams * 16);
@@ -99,13 +117,14 @@ export class StreamFrames {
         frames.bytes.set(macs[1], at + ETHERNET + 6);
         frames.bytes.set([0x08, 0x00], at + ETHERNET + 12);
       }
-      const total = HEADERS + payload;
+      const tag = protection?.tag(stream) ?? 0;
+      const total = HEADERS + payload + tag;
       frames.bytes.set([0x45, 0, total >> 8, total & 255, 0, 0, 0x40, 0, 64, 17, 0, 0], at + IPV4);
       frames.i32[word + (IPV4 + 12) / 4] = own;
       frames.i32[word + (IPV4 + 16) / 4] = addressWord(address);
       const sum = headerChecksum(frames.bytes, at + IPV4);
       frames.bytes.set([sum >> 8, sum & 255], at + IPV4 + 10);
-      const length = 8 + payload;
+      const length = 8 + payload + tag;
       frames.i32[word + UDP / 4] = swap16(ownPort) | (swap16(port) << 16);
       // Checksum 0, "not computed" (RFC 768): a network card would have verified it before the daemon's core sees it.
       frames.bytes.set([length >> 8, length & 255, 0, 0], at + UDP + 4);
@@ -120,7 +139,9 @@ export class StreamFrames {
       this.#partyAddress[stream] = own;
       this.#portsIn[stream] = swap16(port) | (swap16(ownPort) << 16);
 
-      putAddress(vectors.i32, stream * 4, frames.address + at + start);
+      const sent = this.#sealed && tag > 0 ? this.#sealed : frames;
+      if (sent !== frames) sent.bytes.set(frames.bytes.subarray(at, at + RTP), at);
+      putAddress(vectors.i32, stream * 4, sent.address + at + start);
       vectors.i32[stream * 4 + 2] = IPV4 - start + total;
       putAddress(headers.i32, stream * MMSGHDR_WORDS + 4, vectors.address + stream * 16);
       headers.i32[stream * MMSGHDR_WORDS + 6] = 1;
@@ -162,7 +183,15 @@ export class StreamFrames {
       i32[tag + 3] = ordinal++;
       i32[tag + 4] = seconds;
       i32[tag + 5] = nanoseconds;
+      if (this.#sealed && this.protection!.tag(s) > 0) this.#seal(s, sequence);
     }
+  }
+
+  #seal(stream: number, sequence: number): void {
+    const sealed = this.#sealed!;
+    const from = stream * this.#slotWords + RTP / 4;
+    for (let w = from; w < from + this.payload / 4; w++) sealed.i32[w] = this.#i32[w]!;
+    this.protection!.seal(stream, sealed.bytes, sealed.address, from * 4, this.payload, sequence);
   }
 
   /**
@@ -178,7 +207,25 @@ export class StreamFrames {
     destination: number,
     portWord: number,
   ): number {
-    if (length !== this.payload) return -1;
+    const { protection } = this;
+    if (protection) {
+      // The party is known by where the packet came to.
+      const call = (swap16(portWord >>> 16) - this.parties.firstPort) >> 1;
+      const party = call * 2 + (destination === addressWord(this.parties.addressB) ? 1 : 0);
+      if (party < 0 || party >= this.streams) return -1;
+      const tag = protection.tag(party);
+      if (length !== this.payload + tag) return -1;
+      if (tag > 0) {
+        if (!protection.open(party, i32, rtp, this.payload, this.#sequence[party ^ 1]!)) return -1;
+        return this.#compare(protection.clear.i32, 0, source, destination, portWord);
+      }
+    } else if (length !== this.payload) return -1;
+    return this.#compare(i32, rtp, source, destination, portWord);
+  }
+
+  #compare(i32: Int32Array, rtp: number, source: number, destination: number, portWord: number): number {
+    this.seen = i32;
+    this.seenAt = rtp;
     const tag = rtp + 3;
     const stream = i32[tag + 2]!;
     if (i32[tag] !== this.#magic || stream < 0 || stream >= this.streams) return -1;
