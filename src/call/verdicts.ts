@@ -8,7 +8,7 @@ import {
   verdict,
 } from "../doctor/verdict.ts";
 import type { IceAgent } from "../media/ice/agent.ts";
-import type { Call, MediaSection, Stream } from "./call.ts";
+import type { Call, Leg, MediaSection, Stream } from "./call.ts";
 import type { DtlsTransport } from "./dtls-transport.ts";
 import type { Outbox } from "./outbox.ts";
 import { streamLabel } from "./plane-events.ts";
@@ -33,13 +33,14 @@ export function streamFacts(stream: Stream, reader: StreamReader, now: number): 
   return {
     now,
     lastSignal: call.lastSignal,
-    party: leg.name,
+    party: nameOf(leg),
     component,
     isRtp: section.isRtp,
     local: section.announced ? { address: socket.address.advertised, port: socket.port } : undefined,
     signalled: component === "rtp" ? section.remoteRtp : section.remoteRtcp,
     answered: section.announced && section.description !== undefined && sinks.some(({ description }) => description),
     sends: section.recv,
+    held: section.held,
     rejected: section.rejected || (section.sinks.length > 0 && sinks.length === 0),
     sharesPort: component === "rtcp" && section.muxAgreed,
     blocked: leg.blackhole,
@@ -66,16 +67,20 @@ function sinkFacts(sink: MediaSection, component: 1 | 2, reader: StreamReader): 
   const { socket } = way.stream;
   return [
     {
-      party: sink.leg.name,
+      party: nameOf(sink.leg),
       held: sink.held,
       natWait: sink.natWait,
       fixedAddress: sink.asymmetric || sink.learning === "off",
       local: { address: socket.address.advertised, port: socket.port },
+      ice: carrier.ice.on ? iceState(carrier.ice.agent, way.stream.component === "rtp" ? 1 : 2) : undefined,
       signalled: way.stream.component === "rtp" ? carrier.remoteRtp : carrier.remoteRtcp,
       counters: reader.counters(socket.id),
     },
   ];
 }
+
+/** Numbers of parties without a tag differ from list to list. */
+const nameOf = ({ tag }: Leg) => tag ?? "<untagged>";
 
 /** A pair that media may use is all that matters here. */
 function iceState(agent: IceAgent | undefined, component: 1 | 2): IceState {

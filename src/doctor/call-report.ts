@@ -80,23 +80,27 @@ export function callReportText(report: CallReport): string {
       `  from ${party}, ${type} ${index} (${protocol}) ${component.toUpperCase()}: ${from} -> ${formatEndpoint(local)}, ${packetsIn} packets in, ${packetsOut} out`,
       `    ${MARK[stream.state].padEnd(7)}${stream.cause}: ${stream.finding}`,
     );
-    const dropped = Object.entries(stream.dropped);
+    const dropped = Object.entries(stream.dropped).filter(([reason]) => reason !== "send-failed");
     if (dropped.length > 0 && stream.state !== "ok") {
       lines.push(`           dropped: ${dropped.map(([reason, count]) => `${reason} ${count}`).join(", ")}`);
     }
     for (const { finding } of stream.evidence) lines.push(`           here: ${finding}`);
-    const fixes = [...stream.evidence.map(({ fix }) => fix), stream.fix].filter((fix) => fix !== "");
-    for (const fix of fixes) lines.push(`      fix: ${fix}`);
+    const unsent = stream.dropped["send-failed"] ?? 0;
+    if (unsent > 0) lines.push(`           ${unsent} packets to ${party} could not be sent`);
+    // What was found here is better than what could be the matter anywhere.
+    const found = stream.evidence.map(({ fix }) => fix).filter((fix) => fix !== "");
+    for (const fix of found.length > 0 ? found : [stream.fix].filter((each) => each !== ""))
+      lines.push(`      fix: ${fix}`);
   }
   const faults = streams.filter(({ state }) => state === "fault");
   lines.push("");
   if (faults.length === 0) {
     const waiting = streams.some(({ state }) => state === "waiting");
-    lines.push(
-      waiting
-        ? "nothing is wrong so far: ask again when the call is answered"
-        : "no cause for missing audio found here",
-    );
+    const silent = streams.filter(({ state, component }) => state === "expected" && component === "rtp");
+    const asked = silent.map(({ party, cause }) => `${cause} (from ${party})`);
+    if (silent.length > 0) lines.push(`silent because signalling says so: ${[...new Set(asked)].join(", ")}`);
+    else if (waiting) lines.push("nothing is wrong so far: ask again when the call is answered");
+    else lines.push("no cause for missing audio found here");
   } else {
     const causes = faults.map(({ party, cause }) => `${cause} (from ${party})`);
     lines.push(`likely cause: ${[...new Set(causes)].join(", ")}`);

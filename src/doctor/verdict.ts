@@ -75,6 +75,8 @@ export interface StreamFacts {
   readonly answered: boolean;
   /** The party declared that it sends. */
   readonly sends: boolean;
+  /** It gave the zero address: hold as of RFC 2543. */
+  readonly held: boolean;
   readonly rejected: boolean;
   /** RTCP on a port of its own is not used: it shares that of RTP. */
   readonly sharesPort: boolean;
@@ -107,6 +109,7 @@ export interface SinkFacts {
   /** Address of ours that media leave from, as shown to the party. */
   readonly local: Endpoint;
   readonly signalled: Endpoint | undefined;
+  readonly ice?: IceState | undefined;
   readonly counters: Counted;
 }
 
@@ -154,6 +157,9 @@ function signalledSilence(facts: StreamFacts): Verdict | undefined {
         : "",
     );
   }
+  if (facts.held && counters.packetsIn === 0) {
+    return expected("held", `${name(party)} put the call on hold (zero address in its SDP) and sends nothing.`);
+  }
   // One receiver on hold among several is its own affair.
   if (sinks.length > 0 && sinks.every(({ held }) => held)) {
     return expected(
@@ -172,7 +178,10 @@ function reception(facts: StreamFacts): Verdict | undefined {
   const media = counters.packetsIn - (counters.handedUp ?? 0);
   if (ice !== undefined && ice !== "nominated") {
     if (early && ice !== "failed") return waiting("just-signalled", `ICE with ${name(party)} is at work.`);
-    const heard = counters.packetsIn > 0 ? "its checks arrive, but none succeeded" : "none of its checks arrived";
+    const checks = (counters.handedUp ?? 0) > 0;
+    const heard = checks
+      ? "its checks arrive, but none succeeded"
+      : `none of its checks arrived${media > 0 ? ", although media does" : ""}`;
     return fault(
       "ice-not-nominated",
       ice === "failed"
@@ -239,7 +248,7 @@ function unreachable(local: Endpoint | undefined, remote: Endpoint | undefined):
   if (!local || !remote) return "";
   const ours = reachOf(local.address);
   const theirs = reachOf(remote.address);
-  if (ours === theirs || ours === "public" || theirs === "loopback") return "";
+  if (ours === theirs || ours === "public" || theirs === "loopback" || theirs === "unusable") return "";
   return `The party was told the ${ours} address ${local.address}, but is itself at ${remote.address}: configure \`interface = ${local.address}!PUBLIC-ADDRESS\`. `;
 }
 
@@ -317,6 +326,14 @@ function obstacle(facts: StreamFacts): Verdict | undefined {
         : notAnswered(facts, "sink-unknown");
     case "no-destination": {
       const open = sinks.filter(({ held }) => !held);
+      const searching = open.find(({ ice }) => ice !== undefined && ice !== "nominated");
+      if (searching && facts.answered) {
+        return fault(
+          "ice-not-nominated",
+          `Media for ${name(searching.party)} has no way out: ICE with it has no nominated pair.`,
+          "See the verdict on what comes from that party.",
+        );
+      }
       return facts.answered
         ? fault(
             "sink-unknown",
@@ -426,7 +443,8 @@ function misdirected({ counters, signalled, party, local, fixedAddress }: SinkFa
 }
 
 function flowing({ party, counters, sinks }: StreamFacts): Verdict {
-  const dropped = Object.entries(counters.drops).filter(([, count]) => count > 0);
+  // What could not be sent is counted here, but belongs to the other direction.
+  const dropped = Object.entries(counters.drops).filter(([reason, count]) => count > 0 && reason !== "send-failed");
   const note =
     dropped.length > 0 ? ` Dropped so far: ${dropped.map(([reason, count]) => `${reason} ${count}`).join(", ")}.` : "";
   const to = sinks.length > 0 ? ` to ${list(sinks)}` : "";

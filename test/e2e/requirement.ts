@@ -8,7 +8,7 @@ export interface Requirement {
   missing(): string | undefined;
 }
 
-function program(name: string, debianPackage: string): Requirement {
+export function program(name: string, debianPackage: string): Requirement {
   return {
     missing: () => (Bun.which(name) ? undefined : `${name} is not installed (Debian package ${debianPackage})`),
   };

@@ -47,6 +47,7 @@ function facts(given: Partial<StreamFacts> = {}): StreamFacts {
     signalled: ALICE,
     answered: true,
     sends: true,
+    held: false,
     rejected: false,
     sharesPort: false,
     blocked: false,
@@ -199,6 +200,14 @@ const table: readonly (readonly [string, Cause, VerdictState, Partial<StreamFact
     { ice: "checking", counters: counters({ packetsIn: 9, handedUp: 9 }) },
     /none succeeded/,
   ],
+  [
+    "media to a party whose ICE has no pair",
+    "ice-not-nominated",
+    "fault",
+    { ...dropping("no-destination"), sinks: [bob({ ice: "checking", counters: counters() })] },
+    /Media for 'B' has no way out/,
+  ],
+  ["the party holds with the zero address", "held", "expected", { held: true, counters: counters() }, /sends nothing/],
   ["ICE gave up", "ice-not-nominated", "fault", { ice: "failed", lastSignal: NOW - 500 }, /failed/],
   ["ICE at work", "just-signalled", "waiting", { ice: "checking", lastSignal: NOW - 500 }, /at work/],
   [
