@@ -55,6 +55,7 @@ function keyed(parent, items, keyOf, create, update) {
 // --- numbers ---
 
 const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const tenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const fine = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const count = (value) => plain.format(value);
 const short = (value) => (Math.abs(value) >= 100 ? plain : fine).format(value);
@@ -83,8 +84,10 @@ class History {
   }
 }
 
-function path(values, top, height) {
-  const start = SAMPLES - values.length;
+/** `span`: samples from edge to edge; the line ends at the right. */
+function path(values, top, height, span) {
+  const step = (SAMPLES - 1) / (span - 1);
+  const start = span - values.length;
   let pen = "M";
   let text = "";
   values.forEach((value, i) => {
@@ -92,11 +95,14 @@ function path(values, top, height) {
       pen = "M";
       return;
     }
-    text += `${pen}${start + i} ${(height - 1 - (value / top) * (height - 2)).toFixed(1)}`;
+    text += `${pen}${((start + i) * step).toFixed(1)} ${(height - 1 - (value / top) * (height - 4)).toFixed(1)}`;
     pen = "L";
   });
   return text;
 }
+
+/** Seconds that a graph shows: what there is, at least half a minute. */
+const spanOf = (histories) => Math.max(30, ...histories.map(({ values }) => values.length));
 
 /** A line per history, newest right, scaled to the greatest value of all. */
 function draw(svg, histories, what) {
@@ -110,7 +116,8 @@ function draw(svg, histories, what) {
     svg.append(make("path", { class: "base", d: `M0 ${height - 1}H${SAMPLES}` }));
     for (let i = 0; i < histories.length; i++) svg.append(make("path", { class: i > 0 ? "second" : "first" }));
   }
-  for (const [i, { values }] of histories.entries()) svg.children[i + 1].setAttribute("d", path(values, top, height));
+  for (const [i, { values }] of histories.entries())
+    svg.children[i + 1].setAttribute("d", path(values, top, height, spanOf(histories)));
   const last = histories
     .map(({ values }) => (values.at(-1) === undefined ? NOTHING : short(values.at(-1))))
     .join(" and ");
@@ -310,7 +317,7 @@ function showStats(stats, at) {
   tile(
     "latency",
     latency,
-    `${latency === undefined ? NOTHING : fine.format(latency)} ms`,
+    latency === undefined ? NOTHING : `${fine.format(latency)} ms`,
     mean === undefined ? "" : `${fine.format(mean)} ms on average since start`,
   );
   tile(
@@ -526,7 +533,7 @@ function updateLeg(block, leg, passed, first) {
     (figure, { key }) => {
       const { received, sent } = watched.streams.get(key);
       const top = draw(figure.firstChild, [received, sent], "packets per second received from and sent to this party");
-      say(figure.lastChild.lastChild, ` packets per second; top ${short(top)}, two minutes`);
+      say(figure.lastChild.lastChild, ` packets per second; top ${tenths.format(top)}, ${spanOf([received, sent])} s`);
     },
   );
 }
@@ -586,7 +593,7 @@ const KINDS = { ok: "good", expected: "", waiting: "warn", fault: "bad" };
 
 function updateStream(row, { key, media, stream }) {
   const { rates } = watched.streams.get(key);
-  const rate = (value) => (value === undefined ? NOTHING : short(value));
+  const rate = (value) => (value === undefined ? NOTHING : tenths.format(value));
   const clock = Number(/\/(\d+)/.exec(media.codec ?? "")?.[1] ?? 8000);
   const drops = Object.entries(stream.drops).filter(([, value]) => value > 0);
   const rtp = stream.component === "rtp";
