@@ -132,7 +132,7 @@ async function examineCall(callId: string, { ng, json, rest }: Wish): Promise<nu
       );
       return 2;
     }
-    const explained = withEvidence(report, hostSystem(ping));
+    const explained = await withEvidence(report, hostSystem(ping));
     process.stdout.write(
       json ? `${JSON.stringify({ ok: !hasFault(explained), ...explained }, null, 2)}\n` : callReportText(explained),
     );

@@ -7,31 +7,68 @@ import { packetFrom, packetTo } from "./host/firewall.ts";
 import { udpSockets } from "./host/udp-table.ts";
 import type { System } from "./system.ts";
 
-export function withEvidence(report: CallReport, system: System): CallReport {
+/** How long the network devices are watched, milliseconds: a sender of media shows itself many times. */
+const WATCH = 1_000;
+/** Ports watched at once. */
+const MAX_TAPS = 8;
+
+const SILENCES: ReadonlySet<string> = new Set([
+  "nothing-received",
+  "media-stopped",
+  "ice-not-nominated",
+  "dtls-not-finished",
+]);
+
+export async function withEvidence(report: CallReport, system: System): Promise<CallReport> {
   const here = new Set([...system.devices().values()].flat());
+  const faults = report.streams.filter(({ state, local }) => state === "fault" && here.has(local.address));
+  if (faults.length === 0) return report;
+  const seen = await watch(
+    faults.filter(({ cause }) => SILENCES.has(cause)),
+    system,
+  );
   let rules: HostRules | undefined;
   const evidenceOf = (stream: StreamReport): Evidence[] => {
-    if (stream.state !== "fault" || !here.has(stream.local.address)) return [];
-    switch (stream.cause) {
-      case "nothing-received":
-      case "media-stopped":
-      case "ice-not-nominated":
-      case "dtls-not-finished":
-        rules ??= readHostRules(system);
-        return [...inbound(stream, rules, system), ...lost(stream, system)];
-      case "send-refused":
-        rules ??= readHostRules(system);
-        // The packets that do not leave go to the parties that receive from this one.
-        return report.streams
-          .filter((other) => other !== stream && other.component === stream.component)
-          .flatMap((other) => outbound(other, rules!, system));
-      case "no-route":
-        return report.streams.flatMap((other) => route(stream, other, system));
-      default:
-        return [];
+    if (!faults.includes(stream)) return [];
+    if (SILENCES.has(stream.cause)) {
+      rules ??= readHostRules(system);
+      return [...(seen.get(stream) ?? []), ...inbound(stream, rules, system), ...lost(stream, system)];
     }
+    if (stream.cause === "send-refused") {
+      rules ??= readHostRules(system);
+      const known = rules;
+      // The packets that do not leave go to the parties that receive from this one.
+      return report.streams
+        .filter((other) => other !== stream && other.component === stream.component)
+        .flatMap((other) => outbound(other, known, system));
+    }
+    if (stream.cause === "no-route") return report.streams.flatMap((other) => route(stream, other, system));
+    return [];
   };
   return { ...report, streams: report.streams.map((stream) => ({ ...stream, evidence: evidenceOf(stream) })) };
+}
+
+/** Whether packets for these ports reach the host at all: what a packet capture would be made for. */
+async function watch(streams: readonly StreamReport[], system: System): Promise<Map<StreamReport, Evidence[]>> {
+  const taps = streams.slice(0, MAX_TAPS).map((stream) => ({ stream, tap: system.tap(stream.local.port) }));
+  if (taps.some(({ tap }) => !("reason" in tap))) await system.sleep(WATCH);
+  return new Map(
+    taps.map(({ stream, tap }) => {
+      const port = formatEndpoint(stream.local);
+      if ("reason" in tap) {
+        const finding = `could not tell whether packets for ${port} reach this host because: ${tap.reason}`;
+        return [stream, [{ finding, fix: "run it as root" }]];
+      }
+      const { count, source } = tap.read();
+      tap.close();
+      const from = source ? `, from ${formatEndpoint(source)}` : "";
+      const finding =
+        count > 0
+          ? `packets for ${port} do reach this host (${count} in ${WATCH} ms${from})`
+          : `no packet for ${port} reached this host in ${WATCH} ms, from anywhere: it was not sent, or lost before this host`;
+      return [stream, [{ finding, fix: "" }]];
+    }),
+  );
 }
 
 function inbound({ local, remote }: StreamReport, { ruleset, gaps }: HostRules, system: System): Evidence[] {
@@ -42,7 +79,7 @@ function inbound({ local, remote }: StreamReport, { ruleset, gaps }: HostRules, 
     local.port,
     gaps,
     system,
-    `no firewall rule of this host drops packets to ${formatEndpoint(local)}: they get lost before it, or are not sent`,
+    `no firewall rule of this host drops packets to ${formatEndpoint(local)}`,
   );
 }
 

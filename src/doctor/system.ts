@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { type ClockState, readClock } from "../../ffi/clock.ts";
 import { probeIoUring } from "../../ffi/io-uring.ts";
+import { openPacketTap, type PacketTap } from "../../ffi/packet-tap.ts";
 import { openFilesLimit } from "../../ffi/resource-limits.ts";
 import { SystemError } from "../../ffi/system-error.ts";
 import { closeSocket, openUdpSocket } from "../../ffi/udp-socket.ts";
@@ -30,6 +31,8 @@ export interface System {
   openFiles(): { readonly soft: number | "infinite"; readonly hard: number | "infinite" } | undefined;
   ioUring(): { readonly state: "yes" | "no"; readonly reason: string };
   clock(): ClockState | undefined;
+  /** Packets for a UDP port as the network devices see them, before any firewall; or why they cannot be seen. */
+  tap(port: number): PacketTap | { readonly reason: string };
   /** Asks an ng listener. True when it answered. */
   ping(endpoint: Endpoint): Promise<boolean>;
   sleep(milliseconds: number): Promise<void>;
@@ -98,6 +101,13 @@ export function hostSystem(ping: System["ping"]): System {
     openFiles: openFilesLimit,
     ioUring: probeIoUring,
     clock: readClock,
+    tap(port) {
+      try {
+        return openPacketTap(port);
+      } catch (error) {
+        return { reason: error instanceof Error ? error.message : String(error) };
+      }
+    },
     ping,
     sleep: (milliseconds) => Bun.sleep(milliseconds),
   };

@@ -72,6 +72,7 @@ const faults: readonly Fault[] = [
     status: 1,
     words: [
       /FAULT +nothing-received: Nothing was received from 'caller'/,
+      /here: packets for 10\.23\.0\.1:\d+ do reach this host \(\d+ in 1000 ms, from 10\.23\.0\.2:\d+\)/,
       /here: a firewall rule of this host drops them: nft inet doctor input: udp dport \d+ drop/,
       /fix: nft insert rule inet doctor input udp dport \d+ accept/,
       /likely cause: nothing-received \(from caller\)/,
@@ -83,6 +84,7 @@ const faults: readonly Fault[] = [
     status: 1,
     words: [
       /nothing-received: Nothing was received from 'caller'/,
+      /here: no packet for 10\.23\.0\.1:\d+ reached this host/,
       /here: no firewall rule of this host drops packets/,
     ],
   },
@@ -283,7 +285,7 @@ test.skipIf(missing !== undefined)("for programs: JSON with the same verdict and
   const report = JSON.parse(text) as { ok: boolean; streams: { party: string; cause: string; evidence: object[] }[] };
   expect(report).toMatchObject({ ok: false, callId: call.callId });
   expect(report.streams[0]).toMatchObject({ party: "caller", cause: "nothing-received", state: "fault" });
-  expect(report.streams[0]?.evidence).toHaveLength(1);
+  expect(report.streams[0]?.evidence).toHaveLength(2);
 });
 
 test.skipIf(missing !== undefined)("a Call-ID that is not up: the ones like it", async () => {
