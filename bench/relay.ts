@@ -450,7 +450,8 @@ async function memoryPart(field: Field): Promise<MemoryFigures[]> {
 }
 
 const PARTS = ["cpu", "rate", "latency", "pause", "growth", "engines", "ng", "memory"];
-const QUICK_PARTS = ["cpu", "rate", "latency", "ng", "memory"];
+/** What fits a minute or so; the others have a quick form too, by `--parts`. */
+const QUICK_PARTS = ["cpu", "memory"];
 
 export async function relayBenchmark(field: Field): Promise<object> {
   const { parts, quick } = field.options;
