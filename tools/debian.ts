@@ -13,6 +13,7 @@ const PACKAGES = [
   { name: "util-linux", files: ["/usr/bin/unshare"] },
   { name: "rtpengine-utils", files: ["/usr/bin/rtpengine-ctl"] },
   { name: "prometheus", files: ["/usr/bin/promtool"] },
+  { name: "chromium", files: ["/usr/bin/chromium"] },
 ] as const;
 
 const POLICY = "/usr/sbin/policy-rc.d";
