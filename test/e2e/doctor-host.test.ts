@@ -154,6 +154,6 @@ scenario("an address that only another host has", async () => {
 
 scenario("for people: state, title, finding and fix", async () => {
   const { text } = await host.doctor(OPTIONS);
-  expect(text).toMatch(/^ok +The daemon answers: ng on 10\.23\.0\.1:23022 answers$/m);
+  expect(text).toMatch(/^ok +Daemon: ng on 10\.23\.0\.1:23022 answers$/m);
   expect(text).toMatch(/^\d+ checks: \d+ ok, \d+ warnings, 0 failed, \d+ could not tell$/m);
 });

@@ -6,7 +6,7 @@ import { defaultRoutes } from "./routes.ts";
 
 export const bindable: Check = {
   id: "addresses-bindable",
-  title: "Local addresses can be bound",
+  title: "Local addresses",
   run({ settings, system }) {
     const addresses = [...new Set(allAddresses(settings).map(({ local }) => local))];
     return combine(
@@ -27,7 +27,7 @@ export const bindable: Check = {
 
 export const advertised: Check = {
   id: "addresses-advertised",
-  title: "Addresses shown to the parties make sense",
+  title: "Addresses shown to parties",
   run({ settings }) {
     return combine(allAddresses(settings).map(({ local, advertised: shown }) => judge(local, shown)));
   },
@@ -65,7 +65,7 @@ function judge(local: string, shown: string): CheckResult {
 /** A family without a way out is found when the first far party is called. */
 export const routes: Check = {
   id: "default-route",
-  title: "There is a way out for each address family",
+  title: "Default routes",
   run({ settings, system }) {
     const found = defaultRoutes(system);
     const wanted = new Set(
@@ -92,7 +92,7 @@ export const routes: Check = {
 /** `rp_filter` 1 drops what comes in by another device than answers would leave by: on hosts with several networks, media. */
 export const reversePath: Check = {
   id: "reverse-path",
-  title: "No reverse path filter in the way",
+  title: "Reverse path filter",
   run({ settings, system }) {
     const local = new Set(allAddresses(settings).map((each) => each.local));
     const devices = [...system.devices()].filter(([name]) => name !== "lo");

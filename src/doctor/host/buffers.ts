@@ -13,7 +13,7 @@ const LOOK = 500;
 
 export const socketBuffers: Check = {
   id: "socket-buffers",
-  title: "Socket buffers are large enough",
+  title: "Socket buffers",
   run({ system }) {
     const [standard, max] = ["rmem_default", "rmem_max"].map((name) =>
       readNumber(system, `/proc/sys/net/core/${name}`),
@@ -46,7 +46,7 @@ export const socketBuffers: Check = {
 
 export const receiveDrops: Check = {
   id: "receive-queues",
-  title: "Received packets are read in time",
+  title: "Receive queues",
   async run({ settings, system }) {
     const before = counters(system);
     if (!before) return unknown("/proc/net/snmp cannot be read");

@@ -3,7 +3,7 @@ import { type Check, ok, unknown, warn } from "../check.ts";
 
 export const clock: Check = {
   id: "clock",
-  title: "The clock is synchronised",
+  title: "Clock",
   run({ system }) {
     const state = system.clock();
     if (!state) return unknown("the system does not tell (adjtimex)");

@@ -6,7 +6,7 @@ const FOLDER = "/proc/sys/net/netfilter";
 
 export const conntrack: Check = {
   id: "conntrack",
-  title: "Connection tracking has room",
+  title: "Connection tracking",
   run({ system }) {
     const count = readNumber(system, `${FOLDER}/nf_conntrack_count`);
     const max = readNumber(system, `${FOLDER}/nf_conntrack_max`);

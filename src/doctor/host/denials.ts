@@ -8,7 +8,7 @@ const DENIED = /(?:avc:\s+denied|apparmor="DENIED").*(?:comm="(?:sluice|rtpengin
 
 export const denials: Check = {
   id: "security-denials",
-  title: "SELinux and AppArmor let the daemon work",
+  title: "SELinux, AppArmor",
   run({ system }) {
     const enforce = system.readFile("/sys/fs/selinux/enforce");
     const apparmor = system.readFile("/sys/module/apparmor/parameters/enabled");

@@ -8,7 +8,7 @@ import { mediaRanges } from "./media-ranges.ts";
 
 export const mediaFirewall: Check = {
   id: "firewall-media",
-  title: "No firewall rule drops media",
+  title: "Firewall, media",
   run({ settings, system }) {
     const rules = readHostRules(system);
     const results: CheckResult[] = [];
@@ -28,7 +28,7 @@ export const mediaFirewall: Check = {
 
 export const controlFirewall: Check = {
   id: "firewall-control",
-  title: "No firewall rule drops control traffic",
+  title: "Firewall, control",
   run({ settings, system }) {
     const rules = readHostRules(system);
     const results = settings.listen.ng.flatMap(({ address, port }) => {

@@ -7,7 +7,7 @@ const CAP_BPF = 39;
 
 export const kernelModule: Check = {
   id: "kernel-module",
-  title: "Kernel forwarding module",
+  title: "Kernel forwarding, module",
   run({ settings, system }) {
     const { plane } = settings.kernel;
     const wanted = plane === "module";
@@ -38,7 +38,7 @@ export const kernelModule: Check = {
 
 export const bpf: Check = {
   id: "bpf",
-  title: "Kernel forwarding with BPF",
+  title: "Kernel forwarding, BPF",
   run({ system }) {
     const privileges = capabilities(system);
     if (privileges === undefined) return unknown("/proc/self/status cannot be read");

@@ -5,7 +5,7 @@ import { udpSockets } from "./udp-table.ts";
 
 export const listeners: Check = {
   id: "listeners",
-  title: "The daemon answers",
+  title: "Daemon",
   async run({ settings, system }) {
     const results = [];
     for (const endpoint of settings.listen.ng) {

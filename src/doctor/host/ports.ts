@@ -11,7 +11,7 @@ const OTHER_FILES = 100;
 /** Programs without a port of their own get one of the ephemeral range: a media port may be gone when it is needed. */
 export const ephemeralOverlap: Check = {
   id: "ephemeral-ports",
-  title: "Media ports are not handed out to other programs",
+  title: "Ephemeral ports",
   run({ settings, system }) {
     const range = system.readFile(LOCAL_RANGE);
     if (!("text" in range)) return unknown(range.reason);
@@ -58,7 +58,7 @@ function uncovered(from: number, to: number, ranges: readonly (readonly [number,
 
 export const openFiles: Check = {
   id: "open-files",
-  title: "Enough open files for all media ports",
+  title: "Open files",
   run({ settings, system }) {
     const sockets = new Set<string>();
     for (const { addresses } of settings.call.interfaces.interfaces) {

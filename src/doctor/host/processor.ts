@@ -10,7 +10,7 @@ const SOFTIRQ = 50;
 
 export const processor: Check = {
   id: "processors",
-  title: "Processors have time for media",
+  title: "Processors",
   async run({ system }) {
     const before = times(system);
     const dropped = backlogDrops(system);
