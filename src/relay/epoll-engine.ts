@@ -64,6 +64,9 @@ export class EpollEngine implements RelayEngine {
   #next = FIRST_PACKET_AT;
   readonly #queue = new Int32Array(QUEUE * ENTRY.words);
   #queued = 0;
+  /** Number of this turn, and of the last turn that served each slot. */
+  #turn = 0;
+  readonly #served: Int32Array;
   readonly #forwarder: Forwarder;
   readonly #gathering: Gathering;
 
@@ -71,6 +74,7 @@ export class EpollEngine implements RelayEngine {
   constructor(parts: EngineParts) {
     this.#wake = parts.wake;
     this.#table = parts.table.words;
+    this.#served = new Int32Array(parts.table.slots);
     this.#tableAddress = parts.tableAddress;
     this.#arena = mapArena(WORKSPACE_AT + WORKSPACE_BYTES);
     const view = this.#arena.view();
@@ -102,6 +106,7 @@ export class EpollEngine implements RelayEngine {
     if (ready < 0) throw new SystemError("epoll_wait");
     if (ready === 0) return 0;
     startBatch(this.#forwarder);
+    this.#turn = (this.#turn + 1) | 0;
     let packets = 0;
     for (let i = 0; i < ready; i++) {
       const slot = this.#epoll.token(i);
@@ -136,6 +141,7 @@ export class EpollEngine implements RelayEngine {
       return 0;
     }
     if (length <= MAX_PACKET) this.#next = (packet + length + PACKET_TAIL + 31) & ~31;
+    this.#served[slot] = this.#turn;
     this.#forwarder.receive(slot, packet, length, source >> 2);
     return 1;
   }
@@ -189,8 +195,22 @@ export class EpollEngine implements RelayEngine {
 
   gather(packets: number): number {
     const wait = this.#gathering.next(packets, performance.now());
-    if (wait > 0) libc.usleep(wait);
+    if (wait === 0 || this.#leftOver()) return 0;
+    libc.usleep(wait);
     return wait;
+  }
+
+  /**
+   * Whether a socket that was served just now has more: a burst (a video frame) must not go out at one packet per wait.
+   * What came on other sockets meanwhile stays where it is, to be gathered.
+   */
+  #leftOver(): boolean {
+    const ready = this.#epoll.wait(0);
+    for (let i = 0; i < ready; i++) {
+      const slot = this.#epoll.token(i);
+      if (slot !== WAKE && this.#served[slot] === this.#turn) return true;
+    }
+    return false;
   }
 
   close(): void {
