@@ -12,6 +12,14 @@ const PACKAGES = [
   { name: "iproute2", files: ["/usr/sbin/ip", "/usr/bin/ip", "/sbin/ip"] },
   { name: "util-linux", files: ["/usr/bin/unshare"] },
   { name: "rtpengine-utils", files: ["/usr/bin/rtpengine-ctl"] },
+  { name: "rtpengine-daemon", files: ["/usr/bin/rtpengine"] },
+  { name: "nftables", files: ["/usr/sbin/nft"] },
+  { name: "iptables", files: ["/usr/sbin/iptables"] },
+  { name: "openssl", files: ["/usr/bin/openssl"] },
+  {
+    name: "libsrtp2-1",
+    files: ["/usr/lib/x86_64-linux-gnu/libsrtp2.so.1", "/usr/lib/aarch64-linux-gnu/libsrtp2.so.1"],
+  },
   { name: "prometheus", files: ["/usr/bin/promtool"] },
   { name: "chromium", files: ["/usr/bin/chromium"] },
 ] as const;

@@ -111,6 +111,24 @@ const parts: readonly Part[] = [
       return await bunTests(prefix, ["./test/e2e"], env);
     },
   },
+  {
+    name: "net",
+    async run() {
+      const { prefix, env } = namespace();
+      return await bunTests(prefix, ["./test/net"], env);
+    },
+  },
+  // Short forms of the heavy checks: that they work and find nothing, not figures.
+  { name: "soak", run: () => step([bun, "run", "test/soak/main.ts", "--minutes", "1"]) },
+  {
+    name: "bench",
+    async run() {
+      const short = ["--quick", "--rounds", "1", "--seconds", "1", "--patience", "1"];
+      const relay = await step([bun, "run", "bench/main.ts", "relay", ...short, "--parts", "cpu", "--calls", "250"]);
+      const ng = await step([bun, "run", "bench/main.ts", "ng", ...short]);
+      return { passed: relay.passed + ng.passed, failed: relay.failed + ng.failed, skipped: 0 };
+    },
+  },
 ];
 
 const names = parts.map(({ name }) => name);
