@@ -1,9 +1,8 @@
 /** What happens on the sockets of a section beside media: STUN and DTLS, and the timers of both. */
-import { type Endpoint, formatEndpoint } from "../address.ts";
+import type { Endpoint } from "../address.ts";
 import { looksLikeDtls, looksLikeStun } from "../media/demux.ts";
 import type { DtlsEvent } from "../media/dtls/event.ts";
 import type { IceAgent, IceStep } from "../media/ice/agent.ts";
-import { pairText } from "../media/ice/event.ts";
 import type { SocketId } from "../planes/plane.ts";
 import type { MediaSection, Stream } from "./call.ts";
 import type { Component, DtlsHost } from "./dtls-transport.ts";
@@ -30,6 +29,11 @@ export function packetReceived(stream: Stream, source: Endpoint, data: Uint8Arra
   const component = componentOf(stream);
   dtls.input(component, socket.id, data, { endpoint: source, path }, out.context.now, dtlsHost(section, out));
   rearm(section, out);
+}
+
+/** The plane sends to another validated source now, since media comes from there. */
+export function mediaFollowed({ section, socket }: Stream, source: Endpoint, out: Outbox): void {
+  runIce(section, out, (agent) => agent.mediaReceived(socket.id, source, out.context));
 }
 
 /** Undefined: with ICE, from somebody of whom no check is known. */
@@ -65,31 +69,12 @@ export function runIce(section: MediaSection, out: Outbox, action: (agent: IceAg
   const { sends, events, changed } = action(agent);
   for (const { socket, to, bytes } of sends) out.send(socket, to, bytes);
   for (const { level, text } of events) out.note(section, level, text, "ice");
-  if (changed) pairsChanged(section, agent, out);
-  rearm(section, out);
-}
-
-/** Media may flow elsewhere, or from elsewhere. */
-function pairsChanged(section: MediaSection, agent: IceAgent, out: Outbox): void {
-  const { told } = section.ice;
-  out.touch(section.leg.call);
-  const completed = agent.state === "completed";
-  for (const component of agent.components === 2 ? ([1, 2] as const) : ([1] as const)) {
-    const pair = agent.selected(component);
-    if (!pair || pair.previous) continue;
-    const before = told.get(component);
-    const same = before?.address === pair.remote.address && before.port === pair.remote.port;
-    const where = `component ${component} is ${formatEndpoint(pair.remote)}`;
-    if (!same) out.logAt(section, "info", `ICE negotiated: new peer for ${where}`, "ice");
-    told.set(component, pair.remote);
-    if (completed && !section.ice.completed) {
-      out.logAt(section, "info", `ICE negotiated: peer for ${where}`, "ice");
-      out.logAt(section, "info", `ICE negotiated: local interface ${pair.local.base.address}`, "ice");
-      out.logAt(section, "debug", `ICE completed, using pair ${pairText(pair.local.base, pair.remote)}`, "ice");
-    }
+  if (changed) {
+    // Media may flow elsewhere, or from elsewhere.
+    out.touch(section.leg.call);
+    advanceDtls(section, out);
   }
-  section.ice.completed = completed;
-  advanceDtls(section, out);
+  rearm(section, out);
 }
 
 /** Begins handshakes for which the way is open now, and takes up what came too early. */

@@ -125,7 +125,6 @@ function prepareAgent(
     if (restarts || other || sockets !== ice.sockets) {
       const locals = candidatesOf(section, peer, directives, out);
       const credentials = fresh();
-      ice.completed = false;
       if (restarts) ice.restartedIn = section.leg.call.generation;
       ice.early = ice.early.filter(({ ufrag }) => ufrag === undefined || ufrag === remote?.ufrag);
       runIce(section, out, (each) => each.restart({ credentials, locals, components, role, lite: ice.lite }, context));
@@ -149,7 +148,6 @@ function learnPeer(section: MediaSection, out: Outbox): void {
     agent.setRemote({ ...remote, lite: description.iceLite }, acceptable(candidates), context),
   );
   if (description.endOfCandidates) ice.agent.endOfCandidates();
-  if (ice.agent.state !== "completed") out.logAt(section, "debug", "ICE not completed yet", "ice");
 }
 
 function acceptable(candidates: readonly Candidate[]): readonly Candidate[] {

@@ -2,7 +2,7 @@
 import { formatEndpoint } from "../address.ts";
 import type { PlaneEvent } from "../planes/plane.ts";
 import type { Stream } from "./call.ts";
-import { packetReceived } from "./connectivity.ts";
+import { mediaFollowed, packetReceived } from "./connectivity.ts";
 import type { Outbox } from "./outbox.ts";
 
 export function handlePlaneEvent(event: PlaneEvent, out: Outbox): void {
@@ -16,6 +16,7 @@ export function handlePlaneEvent(event: PlaneEvent, out: Outbox): void {
       break;
     case "endpoint-changed":
       out.log("info", context, `Peer address changed to ${formatEndpoint(event.endpoint)}`);
+      mediaFollowed(stream, event.endpoint, out);
       break;
     case "strict-source": {
       const local = formatEndpoint({ address: stream.socket.address.local, port: stream.socket.port });

@@ -1,6 +1,5 @@
 /** ICE towards one party's section. */
 
-import type { Endpoint } from "../address.ts";
 import type { IceAgent } from "../media/ice/agent.ts";
 import type { Candidate } from "../sdp/model.ts";
 
@@ -18,18 +17,12 @@ export class SectionIce {
   sockets = "";
   /** Candidates that came in fragments before there was an agent to give them to, with the ufrag they belong to. */
   early: { readonly ufrag: string | undefined; readonly candidate: Candidate }[] = [];
-  /** Where media of each component went when it was last logged. */
-  readonly told = new Map<1 | 2, Endpoint>();
   /** Generation of the call in which the party last restarted ICE. */
   restartedIn = -1;
-  /** Completion was logged. */
-  completed = false;
 
   forget(): void {
     this.agent = undefined;
     this.sockets = "";
     this.early = [];
-    this.told.clear();
-    this.completed = false;
   }
 }

@@ -2,6 +2,7 @@
 import type { Endpoint } from "../address.ts";
 import { MAX_SINKS } from "../limits.ts";
 import type { SocketId, StreamSpec } from "../planes/plane.ts";
+import { MID_EXTENSION } from "../sdp/extensions.ts";
 import { type Call, type MediaSection, type Stream, streamsOf } from "./call.ts";
 import { isTransparent } from "./protection.ts";
 import { usableEndpoint } from "./reception.ts";
@@ -83,7 +84,9 @@ function addSection(specs: StreamSpec[], call: Call, section: MediaSection): voi
   const { isRtp, learning, asymmetric, strictSource, mediaHandover, natWait, muxAgreed } = section;
   const { generation, dropTraffic: drop } = call;
   const transparent = isTransparentSection(section);
-  const known = section.announced && !ice.on && usableEndpoint(section.remoteRtp) !== undefined;
+  const known = section.announced && (ice.on || usableEndpoint(section.remoteRtp) !== undefined);
+  const mid = members.length === 1 ? midTowards(section) : undefined;
+  const wantsMid = members.some((each) => midExtension(each) !== undefined);
   const handUp =
     ice.agent || protection.dtls
       ? { stun: ice.agent !== undefined, dtls: protection.dtls !== undefined }
@@ -120,11 +123,14 @@ function addSection(specs: StreamSpec[], call: Call, section: MediaSection): voi
       component: component === 1 ? "rtp" : "rtcp",
       rtcpMux: component === 1 && muxAgreed,
       remote: unused ? undefined : remote,
-      mayLearn: known && !unused,
+      // With ICE it is among validated sources only.
+      mayLearn: known && !unused && (!ice.on || remote !== undefined),
       payloadTypes: component === 1 && isRtp ? types : NO_TYPES,
       clockRates: component === 1 && isRtp ? rates : NO_RATES,
       rtpSinks: component === 1 ? sinks.rtp : NO_SINKS,
       rtcpSinks: unused ? NO_SINKS : sinks.rtcp,
+      ...(mid && component === 1 ? { mid } : undefined),
+      ...(wantsMid && component === 1 ? { wantsMid } : undefined),
       ...(component === 1 && members.length > 1 ? { routes: routesOf(members, sinks.rtp) } : undefined),
       ...(protection.state === "plain"
         ? undefined
@@ -153,6 +159,23 @@ function routesOf(
     }
   }
   return routes;
+}
+
+/** What a party that knows the MID extension has to find in what comes from this section. */
+function midTowards(section: MediaSection): StreamSpec["mid"] {
+  for (const { sink } of section.sinks) {
+    const extension = midExtension(sink);
+    if (extension && sink.mid !== undefined) return { id: extension.id, value: sink.mid };
+  }
+  return undefined;
+}
+
+/** The extension as agreed with this party, or as we offered it. */
+function midExtension({ presentedExtensions, description, bundled, bundleOffered }: MediaSection) {
+  if (presentedExtensions.length === 0 || !(bundled || bundleOffered)) return undefined;
+  const shown = presentedExtensions.find(({ uri }) => uri === MID_EXTENSION);
+  if (!shown || !description) return shown;
+  return description.extmap.some(({ uri }) => uri === MID_EXTENSION) ? shown : undefined;
 }
 
 /** Both sides use the same keys, and nobody else is concerned: packets can go through as they are. */

@@ -54,6 +54,10 @@ export interface StreamSpec {
    * go to all.
    */
   readonly routes?: ReadonlyMap<number, readonly SocketId[]> | undefined;
+  /** BUNDLE: what RTP received here is called towards sinks that want to know, in a header extension (RFC 9143). */
+  readonly mid?: { readonly id: number; readonly value: string } | undefined;
+  /** BUNDLE: RTP that leaves here needs the `mid` of its source. */
+  readonly wantsMid?: boolean | undefined;
   /** Changes with every signalling message: learning starts again (3 s window), confirmation is lost. */
   readonly generation: number;
   /**

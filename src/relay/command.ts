@@ -8,8 +8,8 @@ import { MAX_SINKS } from "../limits.ts";
 import type { StreamSpec } from "../planes/plane.ts";
 import { ADDRESS_WORDS, FLAG, LEARNING_MODES } from "./layout.ts";
 
-/** `keys` and `sources` come before the `apply` that needs them; their layout is in `guard-command.ts`. */
-export const COMMAND = { apply: 1, remove: 2, stop: 3, keys: 4, sources: 5 } as const;
+/** `keys`, `sources` and `bundle` come before the `apply` that needs them; their layout is in `guard-command.ts`. */
+export const COMMAND = { apply: 1, remove: 2, stop: 3, keys: 4, sources: 5, bundle: 6 } as const;
 
 /** Word offsets. `remove` and `stop` use the first four only. */
 export const RECORD = {
@@ -92,7 +92,10 @@ function flagsOf(spec: StreamSpec, family: Family): number {
     (family === 6 ? FLAG.ipv6 : 0) |
     (spec.decrypt ? FLAG.decrypt : spec.awaitingKeys ? FLAG.awaitDecrypt : 0) |
     (spec.encrypt ? FLAG.encrypt : spec.awaitingKeys ? FLAG.awaitEncrypt : 0) |
-    (spec.validated ? FLAG.validated : 0)
+    (spec.validated ? FLAG.validated : 0) |
+    (spec.routes ? FLAG.routed : 0) |
+    (spec.mid ? FLAG.tagged : 0) |
+    (spec.wantsMid ? FLAG.wantsMid : 0)
   );
 }
 

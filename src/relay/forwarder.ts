@@ -12,6 +12,7 @@
  */
 import { MAX_PACKET } from "../limits.ts";
 import { looksLikeDtls, looksLikeStun } from "../media/demux.ts";
+import { addMid, MID_ROOM } from "../media/mid-extension.ts";
 import { hasFeedback, isRtcp, isWholeCompound, stripFeedback } from "../media/rtcp.ts";
 import { isRtp, rtpPayloadType } from "../media/rtp.ts";
 import { SRTP_ERROR } from "../media/srtp/session.ts";
@@ -67,6 +68,9 @@ const NOT_VALIDATED = drops("not-validated");
 /** Flags of sockets whose packets are not taken, or do not leave, just as they are. */
 const GUARDED = FLAG.validated | FLAG.decrypt | FLAG.awaitDecrypt;
 const CONDITIONAL = FLAG.natWait | FLAG.encrypt | FLAG.awaitEncrypt;
+/** Flags of sockets whose RTP does not simply go to every sink. */
+const BUNDLED = FLAG.routed | FLAG.tagged;
+const EVERY_SINK = 0xff;
 
 export class Forwarder {
   readonly #table: TableViews;
@@ -162,7 +166,7 @@ export class Forwarder {
         return;
       }
     }
-    this.#forward(word, double, flags, rtcp, offset, size);
+    this.#forward(slot, word, double, flags, rtcp, offset, size);
   }
 
   /** A packet that {@link PacketSender.send} had taken did not leave after all. */
@@ -253,7 +257,15 @@ export class Forwarder {
     }
   }
 
-  #forward(word: number, double: number, flags: number, rtcp: boolean, offset: number, length: number): void {
+  #forward(
+    slot: number,
+    word: number,
+    double: number,
+    flags: number,
+    rtcp: boolean,
+    offset: number,
+    length: number,
+  ): void {
     const words = this.#words;
     let list = word + (rtcp ? SLOT.rtcpSinks : SLOT.rtpSinks);
     let count = words[word + (rtcp ? SLOT.rtcpSinkCount : SLOT.rtpSinkCount)]!;
@@ -272,6 +284,10 @@ export class Forwarder {
       }
     }
     const { bytes } = this.#buffer;
+    if ((flags & BUNDLED) !== 0 && !rtcp) {
+      this.#forwardBundled(slot, double, flags, list, count, offset, length);
+      return;
+    }
     const feedback = rtcp && isWholeCompound(bytes, offset, length) && hasFeedback(bytes, offset, length);
     let stripping = false;
     const only = count === 1;
@@ -290,6 +306,51 @@ export class Forwarder {
       if (rest === 0) this.#drop(double, FEEDBACK_ONLY);
       else this.#deliver(double, sink, words[list + i * 2 + 1]!, rtcp, only, offset, rest);
     }
+  }
+
+  /** RTP of a section that shares its transport, or goes to one that does. */
+  #forwardBundled(
+    slot: number,
+    double: number,
+    flags: number,
+    list: number,
+    count: number,
+    offset: number,
+    length: number,
+  ): void {
+    const words = this.#words;
+    const bundle = this.#guards.at(slot)?.bundle;
+    const routed = (flags & FLAG.routed) !== 0 && bundle !== undefined;
+    const mask = routed ? bundle.masks[rtpPayloadType(this.#buffer.bytes, offset)]! : EVERY_SINK;
+    let delivered = false;
+    for (let i = 0; i < count; i++) {
+      if ((mask & (1 << i)) === 0) continue;
+      delivered = true;
+      const sink = words[list + i * 2]!;
+      const incarnation = words[list + i * 2 + 1]!;
+      const named =
+        bundle !== undefined && bundle.id !== 0 && (words[sink * SLOT_WORDS + SLOT.flags]! & FLAG.wantsMid) !== 0;
+      if (named) {
+        const at = this.#copyRoom(length + MID_ROOM);
+        const size = addMid(this.#buffer.bytes, offset, length, bundle.id, bundle.mid, at);
+        if (size >= 0) {
+          this.#deliver(double, sink, incarnation, false, true, at, size);
+          continue;
+        }
+      }
+      this.#deliver(double, sink, incarnation, false, count === 1, offset, length);
+    }
+    if (!delivered) this.#drop(double, NO_SINK);
+  }
+
+  /** Room for a copy of so many bytes in the workspace. */
+  #copyRoom(length: number): number {
+    const { workspace } = this.#guards;
+    const at = workspace.copy(length);
+    if (at >= 0) return at;
+    this.#sender.flush();
+    workspace.reuse();
+    return workspace.copy(length);
   }
 
   /** `only`: nobody else gets this packet, so it may be changed where it is. */
@@ -350,15 +411,9 @@ export class Forwarder {
       this.#drop(double, AWAITING_KEYS);
       return -1;
     }
-    const { workspace } = this.#guards;
     let at = offset;
     if (!only) {
-      at = workspace.copy(length);
-      if (at < 0) {
-        this.#sender.flush();
-        workspace.reuse();
-        at = workspace.copy(length);
-      }
+      at = this.#copyRoom(length);
       this.#buffer.bytes.copyWithin(at, offset, offset + length);
     }
     const sealed = rtcp ? session.protectRtcp(at, length) : session.protectRtp(at, length);

@@ -5,6 +5,7 @@
 import { encodeSockaddr } from "../../ffi/sockaddr.ts";
 import type { Endpoint } from "../address.ts";
 import { MAX_VALIDATED_SOURCES } from "../limits.ts";
+import { MAX_MID } from "../media/mid-extension.ts";
 import { AUTHENTICATION_KEY, deriveSessionKeys, type SessionKeys } from "../media/srtp/derive.ts";
 import { MAX_MKI } from "../media/srtp/session.ts";
 import { SRTP_SUITES, type SrtpKeys } from "../media/srtp/suites.ts";
@@ -15,7 +16,7 @@ import { ADDRESS_WORDS } from "./layout.ts";
 export type Direction = "decrypt" | "encrypt";
 
 /** The part of a spec that these commands carry. */
-export type GuardSpec = Pick<StreamSpec, Direction | "validated">;
+export type GuardSpec = Pick<StreamSpec, Direction | "validated" | "routes" | "mid">;
 
 /** Whether key and salt have the lengths that the suite needs. */
 function wholeKeys({ suite, masterKey, masterSalt }: SrtpKeys): boolean {
@@ -137,6 +138,59 @@ export function encodeSources(
 /** Copies the addresses of a `sources` record, {@link ADDRESS_WORDS} each. */
 export function decodeSources(record: Int32Array): Int32Array {
   return record.slice(SOURCES.first, SOURCES.first + record[SOURCES.count]! * ADDRESS_WORDS);
+}
+
+/** Word offsets of a `bundle` record; masks (128 bytes, bit n = sink n) and MID are bytes. */
+const BUNDLE = { id: 4, length: 5, mid: 6, masks: 10 } as const;
+const PAYLOAD_TYPES = 128;
+const EVERY_SINK = 0xff;
+
+/**
+ * Writes a `bundle` record over all of `record`; `bytes` is the same memory.
+ *
+ * @param sinks RTP sinks in the order of the `apply` record
+ */
+export function encodeBundle(
+  record: Int32Array,
+  bytes: Uint8Array,
+  head: CommandHead,
+  { routes, mid }: Pick<GuardSpec, "routes" | "mid">,
+  sinks: readonly number[],
+): void {
+  writeHead(record, COMMAND.bundle, head);
+  const masks = BUNDLE.masks * 4;
+  bytes.fill(EVERY_SINK, masks, masks + PAYLOAD_TYPES);
+  for (const [type, wanted] of routes ?? []) {
+    if (type < 0 || type >= PAYLOAD_TYPES) continue;
+    let mask = 0;
+    for (const socket of wanted) {
+      const place = sinks.indexOf(socket);
+      if (place >= 0 && place < 8) mask |= 1 << place;
+    }
+    bytes[masks + type] = mask;
+  }
+  // Longer names do not fit the short form of the extension; the peer then tells the sections apart by payload type.
+  if (!mid || mid.value === "" || mid.value.length > MAX_MID || mid.id < 1 || mid.id > 14) return;
+  record[BUNDLE.id] = mid.id;
+  record[BUNDLE.length] = mid.value.length;
+  bytes.set(Buffer.from(mid.value, "latin1"), BUNDLE.mid * 4);
+}
+
+export interface DecodedBundle {
+  readonly masks: Uint8Array;
+  /** 0 = none. */
+  readonly id: number;
+  readonly mid: Uint8Array;
+}
+
+/** Reads a `bundle` record; the results are copies. */
+export function decodeBundle(record: Int32Array): DecodedBundle {
+  const bytes = new Uint8Array(record.buffer, record.byteOffset, RECORD.words * 4);
+  return {
+    masks: bytes.slice(BUNDLE.masks * 4, BUNDLE.masks * 4 + PAYLOAD_TYPES),
+    id: record[BUNDLE.id]!,
+    mid: bytes.slice(BUNDLE.mid * 4, BUNDLE.mid * 4 + record[BUNDLE.length]!),
+  };
 }
 
 function writeHead(record: Int32Array, kind: number, { slot, incarnation, sequence }: CommandHead): void {

@@ -1,12 +1,19 @@
 /**
- * What stands between a socket and its media, by slot: SRTP sessions of both directions and the sources that ICE has
- * validated. On the worker's thread alone; changed between batches. Slots without any of it have no entry.
+ * What stands between a socket and its media, by slot: SRTP sessions of both directions, the sources that ICE has
+ * validated, and how bundled sections are told apart. On the worker's thread alone; changed between batches. Slots without any of it have no entry.
  */
 import type { SrtpLibrary } from "../media/srtp/primitives.ts";
 import { SrtpSession } from "../media/srtp/session.ts";
 import { RECORD } from "./command.ts";
 import type { PacketBuffer } from "./forwarder.ts";
-import { type Direction, decodeKeys, decodeSources, keysDirection } from "./guard-command.ts";
+import {
+  type DecodedBundle,
+  type Direction,
+  decodeBundle,
+  decodeKeys,
+  decodeSources,
+  keysDirection,
+} from "./guard-command.ts";
 import { ADDRESS_WORDS, FLAG } from "./layout.ts";
 import { sameAddress } from "./source-check.ts";
 import { Workspace } from "./workspace.ts";
@@ -14,6 +21,8 @@ import { Workspace } from "./workspace.ts";
 export class Guard {
   decrypt: SrtpSession | undefined;
   encrypt: SrtpSession | undefined;
+  /** Sinks by payload type, and what packets from here are called; undefined: not part of a bundle. */
+  bundle: DecodedBundle | undefined;
   #sources: Int32Array = NO_SOURCES;
 
   constructor(readonly incarnation: number) {}
@@ -34,6 +43,9 @@ export class Guard {
     this[direction] = undefined;
   }
 }
+
+/** Flags that need an entry here. */
+const ALL = FLAG.decrypt | FLAG.encrypt | FLAG.validated | FLAG.routed | FLAG.tagged;
 
 const NO_SOURCES = new Int32Array(0);
 
@@ -71,6 +83,11 @@ export class Guards {
     this.#guard(record).validate(decodeSources(record));
   }
 
+  /** Carries a `bundle` record out. */
+  setBundle(record: Int32Array): void {
+    this.#guard(record).bundle = decodeBundle(record);
+  }
+
   /** An `apply` with these flags was carried out: what they do not ask for ends. */
   keep(slot: number, incarnation: number, flags: number): void {
     const guard = this.at(slot);
@@ -78,7 +95,8 @@ export class Guards {
     const wanted = guard.incarnation === incarnation ? flags : 0;
     if ((wanted & FLAG.decrypt) === 0) guard.end("decrypt");
     if ((wanted & FLAG.encrypt) === 0) guard.end("encrypt");
-    if ((wanted & (FLAG.decrypt | FLAG.encrypt | FLAG.validated)) === 0) this.#guards[slot] = undefined;
+    if ((wanted & (FLAG.routed | FLAG.tagged)) === 0) guard.bundle = undefined;
+    if ((wanted & ALL) === 0) this.#guards[slot] = undefined;
   }
 
   close(): void {

@@ -133,6 +133,11 @@ export const FLAG = {
   awaitEncrypt: 1 << 18,
   /** ICE: only validated sources send media. */
   validated: 1 << 19,
+  /** BUNDLE: the payload type decides which sinks get a packet. */
+  routed: 1 << 20,
+  /** BUNDLE: what arrives has a name (MID) for sinks that want it; what leaves needs one. */
+  tagged: 1 << 21,
+  wantsMid: 1 << 22,
 } as const;
 
 export const STATE = {

@@ -97,7 +97,7 @@ export class PortPool implements PortSource {
       const port = count === 2 ? range.ports.takePair() : range.ports.take();
       if (port === undefined) break;
       const opened = this.#bind(address.local, port, count, tos);
-      if (Array.isArray(opened)) return this.#claim(opened, port, range, address, count, affinity);
+      if (Array.isArray(opened)) return this.#claim(opened, port, range, address, affinity);
       for (let i = 0; i < count; i++) range.ports.release(port + i);
       if (opened.errno !== EADDRINUSE) return this.#refused(range, opened);
       range.conflicts++;
@@ -194,7 +194,6 @@ export class PortPool implements PortSource {
     port: number,
     range: Range,
     address: InterfaceAddress,
-    count: 1 | 2,
     affinity: number,
   ): readonly LocalSocket[] | PortFailure {
     const sockets: LocalSocket[] = [];

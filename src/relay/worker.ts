@@ -132,6 +132,7 @@ class CommandDesk {
       if (record[RECORD.kind] === COMMAND.apply) this.#apply(record, now);
       else if (record[RECORD.kind] === COMMAND.remove) this.#remove(record);
       else if (record[RECORD.kind] === COMMAND.sources) this.guards.setSources(record);
+      else if (record[RECORD.kind] === COMMAND.bundle) this.guards.setBundle(record);
       else if (record[RECORD.kind] === COMMAND.keys) {
         this.guards.setKeys(record);
         record.fill(0);

@@ -18,7 +18,7 @@ import { COMMAND, encodeApply, RECORD } from "./command.ts";
 import { COMMAND_RING_BYTES, CommandWriter } from "./command-ring.ts";
 import type { EngineName } from "./engine.ts";
 import { releaseEstate } from "./estate.ts";
-import { encodeKeys, encodeSources, type GuardSpec, sameKeys } from "./guard-command.ts";
+import { encodeBundle, encodeKeys, encodeSources, type GuardSpec, sameKeys } from "./guard-command.ts";
 import { type HandUpEntry, HandUpReader } from "./hand-up-ring.ts";
 import { CONTROL, CONTROL_DOUBLE, MAX_CLOCK_RATES, SLOT_BYTES } from "./layout.ts";
 import { type CounterSums, type SlotCounters, SlotReader } from "./slot-reader.ts";
@@ -394,7 +394,7 @@ export class RelayWorkers implements SocketSlots {
   #sendSpec(entry: Entry, spec: StreamSpec): void {
     const { worker } = entry;
     if (worker.thread === undefined) return;
-    if (spec.decrypt || spec.encrypt || spec.validated) this.#sendGuard(entry, spec);
+    if (spec.decrypt || spec.encrypt || spec.validated || spec.routes || spec.mid) this.#sendGuard(entry, spec);
     else entry.guard = {};
     entry.sequence = nextSequence(worker);
     encodeApply(this.#record, this.#recordBytes, spec, {
@@ -402,17 +402,20 @@ export class RelayWorkers implements SocketSlots {
       sequence: entry.sequence,
       fd: entry.fd,
       family: entry.family,
-      sink: (id) => {
-        const sink = this.#entries.get(id);
-        return sink && sink.worker === worker && !sink.retiring ? sink.incarnation : 0;
-      },
+      sink: (id) => this.#sinkIncarnation(id, worker),
       clockRate: (hertz) => this.#clockRate(hertz),
     });
     this.#send(worker);
   }
 
-  /** What has changed about keys and sources, ahead of the spec that refers to them: the worker never has one without. */
-  #sendGuard(entry: Entry, { decrypt, encrypt, validated }: GuardSpec): void {
+  /** Of a socket that this worker can send from; 0: it cannot. */
+  #sinkIncarnation(id: SocketId, worker: Worker): number {
+    const sink = this.#entries.get(id);
+    return sink && sink.worker === worker && !sink.retiring ? sink.incarnation : 0;
+  }
+
+  /** What has changed about keys, sources and bundle, ahead of the spec that refers to them: the worker never has one without. */
+  #sendGuard(entry: Entry, { decrypt, encrypt, validated, routes, mid, rtpSinks }: StreamSpec): void {
     const { id: slot, incarnation, worker, guard } = entry;
     const keys = { decrypt, encrypt };
     for (const direction of ["decrypt", "encrypt"] as const) {
@@ -427,6 +430,13 @@ export class RelayWorkers implements SocketSlots {
     if (validated && JSON.stringify(validated) !== JSON.stringify(guard.validated)) {
       const head = { slot, incarnation, sequence: nextSequence(worker) };
       encodeSources(this.#record, this.#recordBytes, head, validated);
+      this.#send(worker);
+    }
+    if (routes || mid) {
+      // Rare and small: sent each time rather than compared, since sinks count too.
+      const sinks = rtpSinks.filter((id) => this.#sinkIncarnation(id, worker) !== 0);
+      const head = { slot, incarnation, sequence: nextSequence(worker) };
+      encodeBundle(this.#record, this.#recordBytes, head, { routes, mid }, sinks);
       this.#send(worker);
     }
     entry.guard = { decrypt, encrypt, validated };

@@ -38,6 +38,9 @@ export class TonePhone {
   sent = 0;
   #rtp!: udp.Socket<"buffer">;
   #rtcp!: udp.Socket<"buffer">;
+  // One stream as long as the phone lives: a jump back would look like a replay to who decrypts.
+  #sequence = Math.floor(Math.random() * 65_536);
+  #timestamp = Math.floor(Math.random() * 2 ** 32);
   #timer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(
@@ -53,7 +56,10 @@ export class TonePhone {
         Bun.udpSocket({
           hostname: address,
           port,
-          socket: { data: (_, data, from, host) => take(Buffer.from(data), { address: host, port: from }) },
+          socket: {
+            data: (_, data, from, host) => take(Buffer.from(data), { address: host, port: from }),
+            error: () => {}, // an ICMP error is a lost packet
+          },
         });
       try {
         phone.#rtp = await open(phone.port, (data, source) => phone.received.push({ data, source }));
@@ -83,8 +89,6 @@ export class TonePhone {
   /** Sends its tone there, 50 packets per second, and a sender report now and then. */
   talkTo(rtp: Endpoint, rtcp: Endpoint): void {
     clearInterval(this.#timer);
-    let sequence = Math.floor(Math.random() * 65_536);
-    let timestamp = Math.floor(Math.random() * 2 ** 32);
     let phase = 0;
     const begun = performance.now();
     let due = 0;
@@ -92,17 +96,17 @@ export class TonePhone {
       for (; begun + due * 20 <= performance.now(); due++) {
         const packet = Buffer.alloc(12 + SAMPLES);
         packet[0] = 0x80;
-        packet.writeUInt16BE(sequence++ & 0xffff, 2);
-        packet.writeUInt32BE(timestamp >>> 0, 4);
+        packet.writeUInt16BE(this.#sequence++ & 0xffff, 2);
+        packet.writeUInt32BE(this.#timestamp >>> 0, 4);
         packet.writeUInt32BE(this.ssrc, 8);
         for (let i = 0; i < SAMPLES; i++) {
           packet[12 + i] = encode(Math.round(12_000 * Math.sin(phase)));
           phase += (2 * Math.PI * this.hertz) / RATE;
         }
-        timestamp += SAMPLES;
+        this.#timestamp += SAMPLES;
         this.sent++;
         this.#rtp.send(packet, rtp.port, rtp.address);
-        if (due % 50 === 25) this.#rtcp.send(this.#report(timestamp), rtcp.port, rtcp.address);
+        if (due % 50 === 25) this.#rtcp.send(this.#report(this.#timestamp), rtcp.port, rtcp.address);
       }
     }, 10);
   }

@@ -83,13 +83,15 @@ async function expectConversation(call: BrowserCall, phone: TonePhone): Promise<
   }, 10_000);
   const before = phone.received.length;
   await settled(async () => {
-    if (phone.received.length < before + 100) return `the phone received ${phone.received.length} packets`;
+    if (phone.received.length < before + 100) {
+      return `the phone received ${phone.received.length} packets; the browser: ${JSON.stringify(await call.state())}`;
+    }
     const { decibel, purity } = phone.heard(BROWSER_TONE);
     if (decibel < -30 || purity < 0.8)
       return `the phone hears ${decibel.toFixed(1)} dB, ${purity.toFixed(2)} of it the tone`;
     const tone = await call.heard();
     if (Math.abs(tone.hertz - PHONE_TONE) > 40 || tone.decibel < -40) {
-      return `the browser hears ${tone.hertz} Hz at ${tone.decibel.toFixed(1)} dB`;
+      return `the browser hears ${tone.hertz} Hz at ${tone.decibel.toFixed(1)} dB: ${JSON.stringify(await call.state())}`;
     }
     return undefined;
   }, 10_000);

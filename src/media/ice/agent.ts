@@ -182,6 +182,7 @@ interface ComponentState {
 interface Previous {
   readonly credentials: IceCredentials;
   readonly key: Uint8Array;
+  readonly remoteUfrag: string | undefined;
   readonly checklist: Checklist;
   readonly selected: ReadonlyMap<Component, CandidatePair>;
 }
@@ -398,7 +399,9 @@ export class IceAgent {
 
       this.#takeCandidates([...candidates, ...this.#earlyCandidates.take(remote.ufrag, now)]);
       for (const { local, source, priority, useCandidate } of this.#earlyChecks.take(remote.ufrag)) {
-        this.#peerChecked(local, source, priority, useCandidate);
+        // By its socket: a restart may have brought new candidates for the same sockets.
+        const own = this.#bySocket.get(local.socket);
+        if (own) this.#peerChecked(own, source, priority, useCandidate);
       }
       if (this.#lite && remote.lite) this.#settleWithoutChecks();
     });
@@ -449,7 +452,6 @@ export class IceAgent {
       this.#components = components ?? this.#components;
       this.#lite = lite ?? this.#lite;
       this.#role = this.#lite ? "controlled" : (role ?? this.#role);
-      this.#earlyChecks.clear();
       this.#begin(options.credentials);
       this.#tell("restart", "info", `ICE restart: our ufrag is now ${options.credentials.ufrag}`);
     });
@@ -577,7 +579,13 @@ export class IceAgent {
     for (const [component, state] of this.#component) if (state.selected) selected.set(component, state.selected);
     // a restart during a restart: the pairs of the last generation that worked are the ones to keep
     if (selected.size > 0) {
-      this.#previous = { credentials: this.#credentials, key: this.#localKey, checklist: this.#checklist, selected };
+      this.#previous = {
+        credentials: this.#credentials,
+        key: this.#localKey,
+        remoteUfrag: this.#remote?.ufrag,
+        checklist: this.#checklist,
+        selected,
+      };
     }
     this.#credentials = credentials;
     this.#localKey = shortTermKey(credentials.pwd);
@@ -688,13 +696,19 @@ export class IceAgent {
       this.#answerError(local, source, message, key, 420, "Unknown Attribute", unknown);
       return;
     }
+    const ufrag = username.slice(colon + 1);
     if (isPrevious) {
       // RFC 8445 section 9: media stays on the old pairs, so the peer's consent checks there must not fail
       this.#answerSuccess(local, source, message, key);
       this.#heard();
+      // A peer that restarts checks its new sockets with our old password until it has our answer, and may stay with such a
+      // pair for good. Only who was told that password can ask this.
+      if (ufrag === this.#remote?.ufrag && ufrag !== previous?.remoteUfrag) {
+        const priority = message.priority ?? candidatePriority("prflx", 0, local.component);
+        this.#peerChecked(local, source, priority, message.useCandidate);
+      }
       return;
     }
-    const ufrag = username.slice(colon + 1);
     const isStranger = this.#remote !== undefined && ufrag !== this.#remote.ufrag;
     if (!isStranger && this.#conflicts(message)) {
       this.#answerError(local, source, message, key, 487, "Role Conflict");

@@ -49,10 +49,6 @@ export class EarlyChecks {
     this.#list = this.#list.filter((check) => check.ufrag !== ufrag);
     return own;
   }
-
-  clear(): void {
-    this.#list = [];
-  }
 }
 
 interface EarlyCandidate {

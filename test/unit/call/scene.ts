@@ -1,5 +1,5 @@
 /** A small world around the call core: fake clock, counting port source, counters under the test's control. */
-import type { Family } from "../../../src/address.ts";
+import type { Endpoint, Family } from "../../../src/address.ts";
 import type { Directives } from "../../../src/call/directives.ts";
 import type { DtlsEnvironment } from "../../../src/call/dtls-transport.ts";
 import type { CallSettings } from "../../../src/call/settings.ts";
@@ -224,6 +224,8 @@ export class Scene {
   effects: readonly Effect[] = [];
   /** Datagrams of our own since the last look. */
   readonly sent: Extract<Effect, { kind: "send" }>[] = [];
+  /** Datagrams that nobody received. */
+  readonly dropped: { readonly to: Endpoint; readonly data: Uint8Array }[] = [];
   readonly dtls: DtlsEnvironment;
   private draws = 0;
   readonly random = {
@@ -275,6 +277,18 @@ export class Scene {
       }
     }
     return outcome;
+  }
+
+  /** A datagram reaches one of our sockets; what the relay would do with it is in its spec. */
+  arrive(local: Endpoint, source: Endpoint, data: Uint8Array): void {
+    for (const socket of this.ports.open.values()) {
+      if (socket.port !== local.port || socket.address.advertised !== local.address) continue;
+      const { handUp } = this.specs.get(socket.id) ?? {};
+      const stun = data[0]! < 4;
+      if (!handUp || !(stun ? handUp.stun : handUp.dtls)) return;
+      this.happen({ kind: "plane", event: { kind: "packet", socket: socket.id, source, data } });
+      return;
+    }
   }
 
   private applySpec(spec: StreamSpec): void {

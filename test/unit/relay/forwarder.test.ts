@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { parseRtp } from "../../../src/media/rtp.ts";
 import { REPORT } from "../../../src/relay/reports.ts";
 import { BINDING_REQUEST, PICTURE_LOSS, RECEIVER_REPORT, rtp } from "../../contract/packets.ts";
 import { Wire } from "./forwarding.ts";
@@ -197,5 +198,49 @@ describe("a slot's next life", () => {
     expect(wire.word(0, "payloadType")).toBe(-1);
     expect(wire.confirmed(0)).toBe(false);
     expect(wire.word(0, "version") % 2).toBe(0);
+  });
+});
+
+describe("bundled sections", () => {
+  const AUDIO = rtp({ payloadType: 0 });
+  const VIDEO = rtp({ payloadType: 96 });
+
+  test("each payload type goes to its own section, an unknown one to all", () => {
+    const wire = new Wire();
+    const routes = new Map([
+      [0, [1]],
+      [96, [2]],
+      [97, []],
+    ]);
+    wire.apply(0, { rtpSinks: [1, 2], routes });
+    wire.apply(1, {});
+    wire.apply(2, {});
+    const slots = (packet: Uint8Array) => {
+      wire.sent.length = 0;
+      wire.receive(0, packet);
+      return wire.sent.map(({ slot }) => slot);
+    };
+    expect(slots(AUDIO)).toEqual([1]);
+    expect(slots(VIDEO)).toEqual([2]);
+    expect(slots(rtp({ payloadType: 13 }))).toEqual([1, 2]);
+    expect(slots(rtp({ payloadType: 97 }))).toEqual([]);
+    expect(wire.drops(0)).toEqual({ "no-sink": 1 });
+  });
+
+  test("towards a bundle a packet says which section it belongs to; towards others it is unchanged", () => {
+    const wire = new Wire();
+    wire.apply(0, { rtpSinks: [1, 2], mid: { id: 4, value: "v" } });
+    wire.apply(1, { wantsMid: true });
+    wire.apply(2, {});
+    wire.receive(0, VIDEO);
+    const [named, plain] = wire.sent;
+    expect(plain?.data).toEqual(VIDEO);
+    expect(parseRtp(named!.data)?.extension).toEqual({ profile: 0xbede, data: Uint8Array.of(0x40, 0x76, 0, 0) });
+    expect(parseRtp(named!.data)?.payload).toEqual(parseRtp(VIDEO)!.payload);
+    // Once it is not bundled any more.
+    wire.sent.length = 0;
+    wire.apply(0, { rtpSinks: [1, 2] });
+    wire.receive(0, VIDEO);
+    expect(wire.sent.map(({ data }) => data)).toEqual([VIDEO, VIDEO]);
   });
 });

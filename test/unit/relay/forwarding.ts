@@ -7,6 +7,7 @@ import { DROP_REASONS } from "../../../src/planes/plane.ts";
 import { encodeApply, RECORD } from "../../../src/relay/command.ts";
 import { applyCommand } from "../../../src/relay/configure.ts";
 import { Forwarder } from "../../../src/relay/forwarder.ts";
+import { encodeBundle } from "../../../src/relay/guard-command.ts";
 import { Guards } from "../../../src/relay/guards.ts";
 import { SLOT, SLOT_BYTES, SLOT_DOUBLE, SLOT_DOUBLES, SLOT_WORDS, STATE } from "../../../src/relay/layout.ts";
 import { CLOCK_RATES_BYTES, viewTable } from "../../../src/relay/table-views.ts";
@@ -39,6 +40,7 @@ export class Wire {
       this.events.push({ kind, slot, value });
     },
   };
+  readonly #guards = new Guards(fallbackSrtp, this.#buffer);
   readonly forwarder = new Forwarder(
     this.table,
     this.#buffer,
@@ -53,7 +55,7 @@ export class Wire {
       },
     },
     this.#reports,
-    new Guards(fallbackSrtp, this.#buffer),
+    this.#guards,
   );
   readonly #rates: number[] = [0];
 
@@ -83,8 +85,14 @@ export class Wire {
       generation: 1,
       ...over,
     };
+    const incarnation = over.incarnation ?? 100 + socket;
+    if (spec.routes || spec.mid) {
+      const head = { slot: socket, incarnation, sequence: 1 };
+      encodeBundle(record, new Uint8Array(record.buffer), head, spec, spec.rtpSinks);
+      this.#guards.setBundle(record);
+    }
     encodeApply(record, new Uint8Array(record.buffer), spec, {
-      incarnation: over.incarnation ?? 100 + socket,
+      incarnation,
       sequence: 1,
       fd: 3,
       family: spec.remote?.address.includes(":") ? 6 : 4,
@@ -97,6 +105,7 @@ export class Wire {
       },
     });
     applyCommand(this.table, record, this.#reports, this.now, 3_000);
+    this.#guards.keep(socket, incarnation, record[RECORD.flags]!);
   }
 
   receive(slot: number, data: Uint8Array, from: Endpoint = { address: "192.0.2.1", port: 5_000 }, at = this.now): void {
