@@ -33,7 +33,8 @@ export const USAGE = `npm run bench -- relay|ng|srtp [options]
 
   --json FILE          write method, machine facts, every run and the summary
   --quick              a few points in about a minute and a half
-  --parts a,b          relay: cpu,rate,latency,pause,growth,engines,ng,memory; srtp: sdes,gcm,bridge (default all)
+  --parts a,b          relay: cpu,rate,latency,pause,growth,engines,ng,memory (default all)
+                       srtp: library,sdes,gcm,bridge (default all)
   --calls 250,500      relay: calls of the cpu part; srtp: calls
   --threads 1,2        worker counts compared
   --rounds N           repetitions of each run (default 5, quick 3)

@@ -6,6 +6,7 @@
 import type { Field } from "./field.ts";
 import { pairs, peerWithin, printRelay, type RelayFigures, rounds } from "./relay.ts";
 import type { CallSecurity } from "./secure-call.ts";
+import { type LibraryFigures, libraryPart } from "./srtp-library.ts";
 
 const PARTS: Readonly<Record<string, readonly [title: string, security: CallSecurity]>> = {
   sdes: ["AES_CM_128_HMAC_SHA1_80 to plain RTP", { a: "AES_CM_128_HMAC_SHA1_80", b: undefined }],
@@ -16,8 +17,10 @@ const PARTS: Readonly<Record<string, readonly [title: string, security: CallSecu
 export async function srtpBenchmark(field: Field): Promise<object> {
   const { options } = field;
   for (const part of options.parts)
-    if (!PARTS[part]) throw new Error(`--parts ${part}: one of ${Object.keys(PARTS).join(", ")}`);
-  const summary: Record<string, RelayFigures[]> = {};
+    if (!PARTS[part] && part !== "library")
+      throw new Error(`--parts ${part}: one of library, ${Object.keys(PARTS).join(", ")}`);
+  const summary: Record<string, readonly RelayFigures[] | readonly LibraryFigures[]> = {};
+  if (options.parts.length === 0 || options.parts.includes("library")) summary["library"] = libraryPart();
   for (const [part, [title, security]] of Object.entries(PARTS)) {
     if (options.parts.length > 0 && !options.parts.includes(part)) continue;
     const all: RelayFigures[] = [];
