@@ -10,7 +10,12 @@ export interface EngineChoice {
   readonly fallback: boolean;
 }
 
-/** `auto`: io_uring where it can gather inside the kernel, which is where it measures better; else epoll. */
+/**
+ * `auto`: io_uring where it can gather inside the kernel (Linux 6.12), else epoll. Measured against each other in turns
+ * (`bench relay --parts engines`; one worker, Linux 6.18): io_uring takes 2 to 10 % less CPU per packet than epoll at 250 to
+ * 2,000 calls and has the shorter waits at light load. Without the kernel's gathering it has no advantage, and it costs 10 MB
+ * of buffers per worker.
+ */
 export function chooseEngine(wanted: EngineName | "auto"): EngineChoice {
   if (wanted === "epoll") return { engine: "epoll", reason: "as configured", fallback: false };
   const { state, gathers, reason } = probeIoUring();
