@@ -13,9 +13,11 @@ export function handlePlaneEvent(event: PlaneEvent, out: Outbox): void {
   switch (event.kind) {
     case "confirmed":
       out.log("info", context, `Confirmed peer address as ${formatEndpoint(event.endpoint)}`);
+      remember(stream, `${where(stream)}: peer address confirmed as ${formatEndpoint(event.endpoint)}`, out);
       break;
     case "endpoint-changed":
       out.log("info", context, `Peer address changed to ${formatEndpoint(event.endpoint)}`);
+      remember(stream, `${where(stream)}: peer address changed to ${formatEndpoint(event.endpoint)}`, out);
       mediaFollowed(stream, event.endpoint, out);
       break;
     case "strict-source": {
@@ -41,6 +43,15 @@ export function handlePlaneEvent(event: PlaneEvent, out: Outbox): void {
       packetReceived(stream, event.source, event.data, out);
       break;
   }
+}
+
+function remember({ section }: Stream, text: string, out: Outbox): void {
+  const { leg, index } = section;
+  leg.call.journal.add({ at: out.context.now, tag: leg.tag ?? "", section: index, text });
+}
+
+function where({ component, socket }: Stream): string {
+  return `${component === "rtp" ? "RTP" : "RTCP"} port ${socket.port}`;
 }
 
 export function streamLabel({ section, socket }: Stream): string {

@@ -5,8 +5,9 @@ import type { StreamCounters } from "../planes/plane.ts";
 import type { PayloadFormat } from "../sdp/model.ts";
 import type { Call, Leg, MediaSection, PortSet, Stream } from "./call.ts";
 import type { Directives } from "./directives.ts";
+import type { Journal } from "./journal.ts";
 import type { CallState } from "./state.ts";
-import { hasFeedback } from "./streams.ts";
+import { hasFeedback, wayOf } from "./streams.ts";
 import type { CommandReply, Context } from "./transition.ts";
 import { streamVerdict } from "./verdicts.ts";
 
@@ -63,6 +64,7 @@ class QueryTree {
       SSRC: this.global ? this.ssrcs : undefined,
       tags,
       totals: this.totals,
+      events: this.explain ? journalTree(call.journal) : undefined,
     };
   }
 
@@ -82,19 +84,22 @@ class QueryTree {
 
   private section(section: MediaSection): NgReplyDict {
     const { ports } = section;
-    const rtp = ports && this.context.streams.counters(ports.rtp.socket.id);
+    // With ICE media may go over other sockets than those in c= and m=.
+    const used = ports && { rtp: wayOf(section, 1)!.stream, rtcp: wayOf(section, 2)?.stream };
+    const rtp = used && this.context.streams.counters(used.rtp.socket.id);
     const streams: NgReplyDict[] = [];
-    if (ports && rtp) {
-      streams.push(this.stream(section, ports, ports.rtp, rtp));
-      if (ports.rtcp) {
-        streams.push(this.stream(section, ports, ports.rtcp, this.context.streams.counters(ports.rtcp.socket.id)));
+    if (ports && used && rtp) {
+      streams.push(this.stream(section, ports, used.rtp, rtp));
+      if (used.rtcp) {
+        streams.push(this.stream(section, ports, used.rtcp, this.context.streams.counters(used.rtcp.socket.id)));
       }
     }
     const ingress = rtp?.ssrc === undefined ? [] : [this.ssrc(rtp.ssrc, rtp.packetsIn, rtp.bytesIn, rtp)];
     const egress: NgReplyDict[] = [];
     for (const { source } of section.sources) {
-      if (!source.ports || !rtp) continue;
-      const sent = this.context.streams.counters(source.ports.rtp.socket.id);
+      const from = rtp && wayOf(source.carrier, 1);
+      if (!from) continue;
+      const sent = this.context.streams.counters(from.stream.socket.id);
       if (sent.ssrc !== undefined) egress.push(this.ssrc(sent.ssrc, rtp.packetsOut, rtp.bytesOut, sent));
     }
     const codec = rtp?.payloadType === undefined ? undefined : codecName(section, rtp.payloadType);
@@ -134,6 +139,7 @@ class QueryTree {
       family: `IPv${socket.address.family}`,
       endpoint: endpointTree(counters.endpoint ?? advertised),
       "advertised endpoint": endpointTree(advertised),
+      "crypto suite": section.protection.keys(component === "rtp" ? 1 : 2)?.inbound.suite.name,
       "last packet": lastPacket || Math.floor(openedAt / 1000),
       "last kernel packet": 0,
       "last user packet": lastPacket,
@@ -155,6 +161,19 @@ class QueryTree {
       }
     }
   }
+}
+
+/** Decisions about the call, oldest first; times are Unix seconds with microseconds as text, like those of the log. */
+function journalTree({ entries, dropped }: Journal): NgReplyValue | undefined {
+  if (entries.length === 0) return undefined;
+  const list: NgReplyDict[] = entries.map(({ at, tag, section, text }) => ({
+    time: (at / 1000).toFixed(6),
+    tag,
+    media: section || undefined,
+    event: text,
+  }));
+  if (dropped > 0) list.push({ event: `${dropped} events in the middle were left out` });
+  return list;
 }
 
 /** Packets by reason, where there are any. */
@@ -213,10 +232,24 @@ function sectionFlags(section: MediaSection): NgReplyValue {
   put(section.send && !section.rejected, "send");
   put(section.recv && !section.rejected, "recv");
   put(section.rtcpMux, "rtcp-mux");
+  const { ice, protection } = section.carrier;
+  const dtls = protection.state === "dtls" ? protection.dtls : undefined;
+  put(dtls !== undefined, "DTLS-SRTP");
+  put(dtls?.role === "active", "DTLS role active");
+  put(dtls?.role === "passive", "DTLS role passive");
+  put(protection.state === "sdes", "SDES");
+  put(section.passthrough !== undefined, "passthrough");
+  put(ice.on, "ICE");
+  put(ice.on && ice.trickles, "trickle ICE");
+  put(ice.on && ice.agent?.role === "controlling", "ICE controlling");
+  put(ice.on && ice.agent?.remote?.lite === true, "ICE-lite peer");
+  put(ice.on && ice.agent?.lite === true, "ICE-lite self");
   put(section.unidirectional, "unidirectional");
   put(section.loopCheck, "loop check");
   put(section.isRtp && hasFeedback(section), "RTCP feedback");
   put(section.leg.blackhole, "blackhole");
+  put(section.twin?.before === true || section.twinShown, "legacy OSRTP");
+  put(section.twin !== undefined && !section.twin.before, "reverse legacy OSRTP");
   return flags;
 }
 
@@ -237,6 +270,9 @@ function streamFlags(
   }
   if (filled) flags.push("filled");
   if (confirmed) flags.push("confirmed");
+  if (section.protection.state === "dtls" && section.protection.keys(component === "rtp" ? 1 : 2)) {
+    flags.push("DTLS fingerprint verified");
+  }
   if (section.strictSource) flags.push("strict source address");
   if (section.mediaHandover) flags.push("media handover");
   return flags;

@@ -811,32 +811,27 @@ export const OPTIONS = {
   }),
 
   // DTLS and SRTP
-  "dtls-passive": flag({ group: "DTLS and SRTP", doc: "Be the DTLS server whenever allowed.", status: LATER }),
+  "dtls-passive": flag({ group: "DTLS and SRTP", doc: "Be the DTLS server whenever allowed." }),
   "dtls-cert-cipher": option(oneOf(["prime256v1", "RSA"]), "prime256v1", {
     group: "DTLS and SRTP",
     doc: "Key of our certificate.",
-    status: LATER,
   }),
   "dtls-rsa-key-size": option(natural({ min: 1_024, max: 16_384, unit: "bits", example: 2_048 }), 2_048, {
     group: "DTLS and SRTP",
     doc: "Length of an RSA key.",
-    status: LATER,
   }),
   "dtls-signature": option(oneOf(["SHA-256", "SHA-1"]), "SHA-256", {
     group: "DTLS and SRTP",
     doc: "Signature of our certificate.",
-    status: LATER,
   }),
   "dtls-mtu": option(natural({ min: 576, max: 65_535, unit: "bytes", example: 1_200 }), 1_200, {
     group: "DTLS and SRTP",
     doc: "Longest DTLS datagram.",
-    status: LATER,
   }),
   "dtls-ciphers": maybe(text, {
     group: "DTLS and SRTP",
     doc: "Cipher list as OpenSSL has it.",
     defaultText: "DEFAULT without NULL, anonymous and PSK",
-    status: LATER,
   }),
 
   // Transcoding

@@ -155,7 +155,6 @@ function readFlagString(reading: Reading, text: string): void {
     else if (interfaces === 2) draft.toInterface = name;
     else reading.note("unknown-value", `Too many interfaces in 'direction': '${name}'`);
   };
-  let transportWord: string | undefined;
 
   const flag = (word: string) => {
     const bit = TRANSPORT_WORDS.get(word);
@@ -163,7 +162,6 @@ function readFlagString(reading: Reading, text: string): void {
       const bits = bitsOf(draft.transport);
       bit(bits);
       draft.transport = transportOf(bits);
-      transportWord = word;
     } else if (word.includes("/") && TRANSPORT.bySpelling.has(word)) readWord(TRANSPORT, reading, word);
     else if (word === "internal" || word === "external") addInterface(word);
     else readFlag(reading, word);
@@ -181,13 +179,6 @@ function readFlagString(reading: Reading, text: string): void {
   for (const token of parseFlagString(text)) {
     if (hasValue(token)) key(token);
     else flag(token.key);
-  }
-  // A bit by itself may only name a step on the way (`SRTP` before `RTP`), so the remark waits for the outcome.
-  if (
-    transportWord !== undefined &&
-    TRANSPORT.bySpelling.get(draft.transport?.toUpperCase() ?? "")?.status === "later"
-  ) {
-    reading.notHonoured(`transport-protocol=${draft.transport}`);
   }
 }
 

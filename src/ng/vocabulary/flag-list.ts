@@ -67,14 +67,14 @@ export const FLAGS: readonly FlagEntry[] = [
   flag("no~rtcp~attribute", "honoured", "no `a=rtcp`"),
   flag("no~tls~id", "honoured", "no `a=tls-id`"),
   flag("strip~extmap", "honoured", "same as `extmap` `strip` `all`", ({ draft }) => draft.append("extmapStrip", "all")),
-  flag("pad~crypto", "later", "same as `SDES` `pad`", ({ draft }) => draft.append("sdes", "pad")),
+  flag("pad~crypto", "honoured", "same as `SDES` `pad`", ({ draft }) => draft.append("sdes", "pad")),
 
   // ICE
-  flag("ICE~reject|reject~ICE", "later", "answer the offerer without ICE"),
-  flag("trickle~ICE", "later", "advertise trickle ICE to the receiver", ({ draft }) => {
+  flag("ICE~reject|reject~ICE", "honoured", "answer the offerer without ICE"),
+  flag("trickle~ICE", "honoured", "advertise trickle ICE to the receiver", ({ draft }) => {
     draft.trickle = true;
   }),
-  flag("fragment", "later", "the SDP is a trickle ICE fragment (RFC 8840)"),
+  flag("fragment", "honoured", "the SDP is a trickle ICE fragment (RFC 8840)"),
 
   // RTCP
   flag("generate~RTCP", "later", "send reports of our own", ({ draft }) => {
@@ -86,7 +86,7 @@ export const FLAGS: readonly FlagEntry[] = [
   flag("new~branch", "honoured", "an answer with a new to-tag makes a new party instead of an alias"),
   flag("provisional", "honoured", "permit a changed to-tag even after a final reply"),
   flag("to-tag|to_tag|to tag", "honoured", "honour the key `to-tag`", undefined, DELETE),
-  flag("reset", "later", "forget that the receiver refused ICE or SRTP", undefined, OFFER),
+  flag("reset", "honoured", "forget that the receiver refused ICE or SRTP", undefined, OFFER),
 
   // Codecs
   flag("no~codec~renegotiation|reuse~codecs", "later", "codecs preferred before stay preferred"),
@@ -120,7 +120,7 @@ export const FLAGS: readonly FlagEntry[] = [
   flag("skip~recording~db|skip~recording~database", "later", "recording without database entry"),
 
   // Crypto
-  flag("recrypt", "later", "decrypt and encrypt again between SRTP parties"),
+  flag("recrypt", "honoured", "decrypt and encrypt again between SRTP parties"),
 
   // DTMF and media
   flag("inject~DTMF", "later", "permit `play DTMF`"),
@@ -155,13 +155,13 @@ export const FLAGS: readonly FlagEntry[] = [
   flag("fast", "honoured", "no statistics in the reply", undefined, DELETE),
   flag("no~redis~update", "honoured", "do not write the call to Redis"),
   flag("debug|debugging", "later", "debug log of this call"),
-  flag("passthrough", "later", "leave ICE and crypto attributes as they are", passthrough(true)),
+  flag("passthrough", "honoured", "leave ICE and crypto attributes as they are", passthrough(true)),
   flag("no~passthrough", "honoured", "the default", passthrough(false)),
 
   // Macro
   flag(
     "webrtc|webRTC|WebRTC|WebRtc",
-    "later",
+    "honoured",
     "UDP/TLS/RTP/SAVPF, ICE force, trickle, rtcp-mux offer and require, no-rtcp-attribute, SDES off, generate-mid, bundle offer and require",
     webrtc,
   ),

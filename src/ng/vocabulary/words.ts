@@ -44,32 +44,32 @@ const lite = (side: Directives["iceLite"]) => (reading: Reading) => {
 
 export const ICE = list("ICE", [
   word("remove", "honoured", "no ICE attributes in the output", ice("remove")),
-  word("force", "later", "ICE in offers even when the sender had none", ice("force")),
+  word("force", "honoured", "ICE in offers even when the sender had none", ice("force")),
   word("default", "honoured", "as the sender has it", ice("default")),
-  word("optional", "later", "like `force`, but pass through where both sides have ICE", ice("optional")),
-  word("force-relay|force_relay|force relay", "later", "pass through, our candidates as relays", ice("force-relay")),
+  word("optional", "honoured", "like `force`, but pass through where both sides have ICE", ice("optional")),
+  word("force-relay|force_relay|force relay", "honoured", "pass through, our candidates as relays", ice("force-relay")),
   word("no-lite|lite-no|lite-off|lite-none", "honoured", "no ICE-lite", lite("off")),
-  word("lite|lite-fw|lite-fwd|lite-forward|lite-offer", "later", "ICE-lite towards the receiver", lite("forward")),
+  word("lite|lite-fw|lite-fwd|lite-forward|lite-offer", "honoured", "ICE-lite towards the receiver", lite("forward")),
   word(
     "lite-backward|lite-backwards|lite-reverse|lite-answer|lite-back|lite-bkw|lite-bk",
-    "later",
+    "honoured",
     "ICE-lite towards the sender",
     lite("backward"),
   ),
-  word("lite-both", "later", "ICE-lite on both sides", lite("both")),
-  word("trickle", "later", "advertise trickle ICE (RFC 8840)", (reading) => {
+  word("lite-both", "honoured", "ICE-lite on both sides", lite("both")),
+  word("trickle", "honoured", "advertise trickle ICE (RFC 8840)", (reading) => {
     reading.draft.trickle = true;
   }),
-  word("ice2|ICE2", "later", "advertise `ice2` (RFC 8445)", (reading) => {
+  word("ice2|ICE2", "honoured", "advertise `ice2` (RFC 8445)", (reading) => {
     reading.draft.ice2 = true;
   }),
 ]);
 
 export const ICE_LITE = list("ICE-lite", [
   word("off|none|no", "honoured", "no ICE-lite", lite("off")),
-  word("forward|offer|fwd|fw", "later", "towards the receiver", lite("forward")),
-  word("backward|backwards|reverse|answer|back|bkw|bk", "later", "towards the sender", lite("backward")),
-  word("both", "later", "on both sides", lite("both")),
+  word("forward|offer|fwd|fw", "honoured", "towards the receiver", lite("forward")),
+  word("backward|backwards|reverse|answer|back|bkw|bk", "honoured", "towards the sender", lite("backward")),
+  word("both", "honoured", "on both sides", lite("both")),
 ]);
 
 const dtlsRole = (role: "passive" | "active") => (reading: Reading) => {
@@ -78,8 +78,8 @@ const dtlsRole = (role: "passive" | "active") => (reading: Reading) => {
 };
 
 export const DTLS = list("DTLS", [
-  word("passive", "later", "we wait for the handshake; offer and publish only", dtlsRole("passive")),
-  word("active", "later", "we start the handshake; offer and publish only", dtlsRole("active")),
+  word("passive", "honoured", "we wait for the handshake; offer and publish only", dtlsRole("passive")),
+  word("active", "honoured", "we start the handshake; offer and publish only", dtlsRole("active")),
   word("off|no|disabled|disable", "honoured", "no DTLS", (reading) => {
     reading.draft.dtls = "off";
   }),
@@ -88,7 +88,7 @@ export const DTLS = list("DTLS", [
 export const DTLS_FINGERPRINT = list(
   "DTLS-fingerprint",
   ["sha-1", "sha-224", "sha-256", "sha-384", "sha-512"].map((hash) =>
-    word(hash, "later", `hash of our \`a=fingerprint\``, (reading) => {
+    word(hash, "honoured", `hash of our \`a=fingerprint\``, (reading) => {
       reading.draft.dtlsFingerprint = hash;
     }),
   ),
@@ -120,22 +120,22 @@ export const SDES = list(
   [
     sdesWord("off|no|disable|disabled", "honoured", "do not offer SDES"),
     sdesWord("nonew", "honoured", "no suites of our own besides those received"),
-    sdesWord("pad", "later", "keep the padding of base64 keys"),
-    sdesWord("lifetime", "later", "append `2^31` to generated keys"),
-    sdesWord("static", "later", "keep the suite negotiated before in the answer to a re-INVITE"),
-    sdesWord("prefer|priority", "later", "choose SDES where a party offers it and DTLS"),
-    sdesWord("unencrypted_srtp|UNENCRYPTED_SRTP", "later", "offer this session parameter"),
-    sdesWord("unencrypted_srtcp|UNENCRYPTED_SRTCP", "later", "offer this session parameter"),
-    sdesWord("unauthenticated_srtp|UNAUTHENTICATED_SRTP", "later", "offer this session parameter"),
-    sdesWord("encrypted_srtp|ENCRYPTED_SRTP", "later", "refuse `UNENCRYPTED_SRTP`"),
-    sdesWord("encrypted_srtcp|ENCRYPTED_SRTCP", "later", "refuse `UNENCRYPTED_SRTCP`"),
-    sdesWord("authenticated_srtp|AUTHENTICATED_SRTP", "later", "refuse `UNAUTHENTICATED_SRTP`"),
+    sdesWord("pad", "honoured", "keep the padding of base64 keys"),
+    sdesWord("lifetime", "honoured", "append `2^31` to generated keys"),
+    sdesWord("static", "honoured", "keep the suite negotiated before in the answer to a re-INVITE"),
+    sdesWord("prefer|priority", "honoured", "choose SDES where a party offers it and DTLS"),
+    sdesWord("unencrypted_srtp|UNENCRYPTED_SRTP", "honoured", "offer this session parameter"),
+    sdesWord("unencrypted_srtcp|UNENCRYPTED_SRTCP", "honoured", "offer this session parameter"),
+    sdesWord("unauthenticated_srtp|UNAUTHENTICATED_SRTP", "honoured", "offer this session parameter"),
+    sdesWord("encrypted_srtp|ENCRYPTED_SRTP", "honoured", "refuse `UNENCRYPTED_SRTP`"),
+    sdesWord("encrypted_srtcp|ENCRYPTED_SRTCP", "honoured", "refuse `UNENCRYPTED_SRTCP`"),
+    sdesWord("authenticated_srtp|AUTHENTICATED_SRTP", "honoured", "refuse `UNAUTHENTICATED_SRTP`"),
   ],
   [
     { form: "only-<SUITE>", status: "honoured", doc: "only these suites" },
     { form: "no-<SUITE>", status: "honoured", doc: "not these suites" },
-    { form: "order:<SUITE>;<SUITE>;…", status: "later", doc: "order of the outgoing list" },
-    { form: "offerer_pref:<SUITE>;<SUITE>;…", status: "later", doc: "preference in the answer to the offerer" },
+    { form: "order:<SUITE>;<SUITE>;…", status: "honoured", doc: "order of the outgoing list" },
+    { form: "offerer_pref:<SUITE>;<SUITE>;…", status: "honoured", doc: "preference in the answer to the offerer" },
   ],
   (reading, option) => {
     if (option.startsWith("only-") ? SUITES.has(option.slice(5)) : SUITES.has(option.slice(3)) && /^no-/.test(option)) {
@@ -145,13 +145,12 @@ export const SDES = list(
     const ordered = /^(?:order|offerer_pref):(.*)$/.exec(option);
     if (!ordered?.[1]?.split(";").every((suite) => SUITES.has(suite))) return false;
     reading.draft.append("sdes", option);
-    reading.notHonoured(`SDES=${option.slice(0, option.indexOf(":"))}`);
     return true;
   },
 );
 
 const osrtp = (pattern: string, doc: string): Word =>
-  word(pattern, "later", doc, (reading) => reading.draft.append("osrtp", spell(pattern)[0]!));
+  word(pattern, "honoured", doc, (reading) => reading.draft.append("osrtp", spell(pattern)[0]!));
 
 export const OSRTP = list("OSRTP", [
   osrtp("accept-rfc|accept-RFC", "accept OSRTP of RFC 8643"),
@@ -184,11 +183,11 @@ const bundleRequire = (reading: Reading) => {
 };
 
 export const BUNDLE = list("BUNDLE", [
-  word("accept", "later", "accept bundling towards the sender", (r) => r.draft.addBundle("accept")),
+  word("accept", "honoured", "accept bundling towards the sender", (r) => r.draft.addBundle("accept")),
   word("reject", "honoured", "do not accept bundling towards the sender", (r) => r.draft.addBundle("reject")),
-  word("offer", "later", "offer it; implies `generate-mid`", bundleOffer),
-  word("require", "later", "offer it with one port only; implies `offer`", bundleRequire),
-  word("strict", "later", "refuse sections outside the bundle; implies `require`", (reading) => {
+  word("offer", "honoured", "offer it; implies `generate-mid`", bundleOffer),
+  word("require", "honoured", "offer it with one port only; implies `offer`", bundleRequire),
+  word("strict", "honoured", "refuse sections outside the bundle; implies `require`", (reading) => {
     bundleRequire(reading);
     reading.draft.addBundle("strict");
   }),
@@ -267,10 +266,10 @@ const transport = (name: Transport | "accept", status: Status, doc: string): Wor
 export const TRANSPORT = list("transport-protocol", [
   transport("RTP/AVP", "honoured", "plain RTP"),
   transport("RTP/AVPF", "honoured", "plain RTP with feedback (RFC 4585)"),
-  transport("RTP/SAVP", "later", "SRTP"),
-  transport("RTP/SAVPF", "later", "SRTP with feedback (RFC 5124)"),
-  transport("UDP/TLS/RTP/SAVP", "later", "DTLS-SRTP (RFC 5764)"),
-  transport("UDP/TLS/RTP/SAVPF", "later", "DTLS-SRTP with feedback"),
+  transport("RTP/SAVP", "honoured", "SRTP"),
+  transport("RTP/SAVPF", "honoured", "SRTP with feedback (RFC 5124)"),
+  transport("UDP/TLS/RTP/SAVP", "honoured", "DTLS-SRTP (RFC 5764)"),
+  transport("UDP/TLS/RTP/SAVPF", "honoured", "DTLS-SRTP with feedback"),
   transport("udptl", "later", "T.38"),
   transport("accept", "honoured", "keep the protocol of the received answer"),
 ]);
@@ -335,7 +334,7 @@ export const DROP_TRAFFIC = list("drop-traffic", [
 ]);
 
 export const PASSTHROUGH = list("passthrough", [
-  word("on|yes|enable|enabled", "later", "leave ICE and crypto attributes as they are", (reading) => {
+  word("on|yes|enable|enabled", "honoured", "leave ICE and crypto attributes as they are", (reading) => {
     reading.draft.passthrough = true;
   }),
   word("off|no|disable|disabled", "honoured", "the default", (reading) => {

@@ -427,7 +427,7 @@ describe("log lines", () => {
       "call-id": "c",
       "from-tag": "A",
       flags: ["symmetric", "symmetric-codecs"],
-      ICE: "force",
+      "record-call": "yes",
       repacketize: 20,
       command: "offer",
     });
@@ -437,7 +437,7 @@ describe("log lines", () => {
     const texts = [
       "WARNING: [c]: [control] Unknown flag encountered: 'symmetric'",
       "INFO: [c]: [control] Ignoring obsolete flag 'symmetric-codecs'",
-      "WARNING: [c]: [control] Optional feature 'ICE=force' not supported by this version",
+      "WARNING: [c]: [control] Optional feature 'record-call=yes' not supported by this version",
       "WARNING: [c]: [control] Unknown dictionary key encountered: 'repacketize'",
     ];
     expect(remarks).toEqual(
