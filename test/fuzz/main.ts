@@ -14,6 +14,7 @@ const SHORT_RUN: Readonly<Record<string, number>> = {
   call: 5_000,
   stun: 20_000,
   dtls: 5_000,
+  srtp: 50_000,
 };
 const TARGETS = Object.keys(SHORT_RUN);
 const SHOWN_FAILURES = 10;

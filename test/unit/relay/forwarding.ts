@@ -7,7 +7,7 @@ import { DROP_REASONS } from "../../../src/planes/plane.ts";
 import { encodeApply, RECORD } from "../../../src/relay/command.ts";
 import { applyCommand } from "../../../src/relay/configure.ts";
 import { Forwarder } from "../../../src/relay/forwarder.ts";
-import { encodeBundle } from "../../../src/relay/guard-command.ts";
+import { encodeBundle, encodeKeys } from "../../../src/relay/guard-command.ts";
 import { Guards } from "../../../src/relay/guards.ts";
 import { SLOT, SLOT_BYTES, SLOT_DOUBLE, SLOT_DOUBLES, SLOT_WORDS, STATE } from "../../../src/relay/layout.ts";
 import { CLOCK_RATES_BYTES, viewTable } from "../../../src/relay/table-views.ts";
@@ -86,8 +86,14 @@ export class Wire {
       ...over,
     };
     const incarnation = over.incarnation ?? 100 + socket;
+    const head = { slot: socket, incarnation, sequence: 1 };
+    for (const direction of ["decrypt", "encrypt"] as const) {
+      const keys = spec[direction];
+      if (!keys) continue;
+      encodeKeys(record, new Uint8Array(record.buffer), head, direction, keys);
+      this.#guards.setKeys(record);
+    }
     if (spec.routes || spec.mid) {
-      const head = { slot: socket, incarnation, sequence: 1 };
       encodeBundle(record, new Uint8Array(record.buffer), head, spec, spec.rtpSinks);
       this.#guards.setBundle(record);
     }
