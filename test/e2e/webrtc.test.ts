@@ -7,6 +7,7 @@ import { DAEMON, notThePeer } from "./requirement.ts";
 import { type Scene, scenario } from "./scene.ts";
 import { sdpSections } from "./sip-message.ts";
 import { TonePhone } from "./tone-phone.ts";
+import { VideoEcho } from "./video-echo.ts";
 import { Browser, BrowserCall, CHROMIUM } from "./webrtc-browser.ts";
 
 const NEEDS = [DAEMON, CHROMIUM, notThePeer("is not what these scenarios are about")];
@@ -283,4 +284,103 @@ scenario(
     await signalling.delete();
   },
   60_000,
+);
+
+/** The far end of an audio and video call: it sends what it receives of the video back, and speaks for itself. */
+class VideoPhone {
+  private constructor(
+    readonly phone: TonePhone,
+    readonly video: VideoEcho,
+  ) {}
+
+  static async open(scene: Scene): Promise<VideoPhone> {
+    const video = await VideoEcho.open(CALLEE_MEDIA);
+    scene.atEnd(() => video.close());
+    return new VideoPhone(await openPhone(scene), video);
+  }
+
+  /** Accepts the codecs of the first video format that is offered. */
+  answer(offer: string): string {
+    const section = sdpSections(offer)[1]!;
+    const type = section.lines[0]!.split(" ")[3]!;
+    const format = section.lines.filter((line) => new RegExp(`^a=(rtpmap|fmtp):${type} `).test(line));
+    return `${this.phone.sdp()}${[`m=video ${this.video.port} RTP/AVPF ${type}`, ...format, "a=sendrecv", ""].join("\r\n")}`;
+  }
+
+  /** VP8 of its own choice of payload type. */
+  offer(): string {
+    return `${this.phone.sdp()}${[`m=video ${this.video.port} RTP/AVPF 99`, "a=rtpmap:99 VP8/90000", "a=rtcp-fb:99 nack pli", ""].join("\r\n")}`;
+  }
+
+  talkTo(sdp: string): void {
+    talk(this.phone, sdp);
+    this.video.sendTo(sdpSections(sdp)[1]!);
+  }
+}
+
+async function expectVideo(call: BrowserCall, far: VideoPhone): Promise<void> {
+  await expectConversation(call, far.phone);
+  await settled(async () => {
+    const { videoReceived, framesDecoded } = await call.state();
+    if (far.video.received < 50) return `the video phone received ${far.video.received} packets`;
+    return framesDecoded > 10
+      ? undefined
+      : `the browser received ${videoReceived} video packets, decoded ${framesDecoded} frames`;
+  }, 15_000);
+}
+
+for (const [how, policy, options] of [
+  ["bundled on one port", "max-bundle", "bundle-accept"],
+  ["each section on ports of its own", "max-compat", ""],
+] as const) {
+  scenario(
+    `a browser calls with audio and video, ${how}`,
+    NEEDS,
+    async (scene) => {
+      const daemon = await scene.startDaemon();
+      const browser = await startBrowser(scene);
+      const far = await VideoPhone.open(scene);
+      const call = new BrowserCall(browser, "caller");
+      await call.open({ hertz: BROWSER_TONE, video: true, policy });
+      const signalling = new Signalling(daemon.ng, "video");
+      const bundle = options === "" ? "" : " bundle=accept";
+      const offer = await signalling.offer(
+        await call.offer(),
+        `replace-origin RTP/AVPF ICE=remove rtcp-mux-demux${bundle}`,
+      );
+      expect(offer).not.toContain("a=group:BUNDLE");
+      far.talkTo(offer);
+      const answer = await signalling.answer(far.answer(offer), "replace-origin ICE=force RTP/SAVPF rtcp-mux-offer");
+      const ports = sdpSections(answer).map(({ rtp }) => rtp.port);
+      expect(new Set(ports).size).toBe(options === "" ? 2 : 1);
+      expect(answer.includes("a=group:BUNDLE")).toBe(options !== "");
+      await call.accept(answer);
+      await expectVideo(call, far);
+      await signalling.delete();
+      await daemon.expectIdle();
+    },
+    90_000,
+  );
+}
+
+scenario(
+  "a video phone calls a browser with the WebRTC macro: one port for both sections",
+  NEEDS,
+  async (scene) => {
+    const daemon = await scene.startDaemon();
+    const browser = await startBrowser(scene);
+    const far = await VideoPhone.open(scene);
+    const call = new BrowserCall(browser, "callee");
+    await call.open({ hertz: BROWSER_TONE, video: true });
+    const signalling = new Signalling(daemon.ng, "video-phone");
+    const offer = await signalling.offer(far.offer(), "WebRTC");
+    expect(offer).toContain("a=group:BUNDLE 1 2");
+    expect(offer).toContain("a=bundle-only");
+    const answer = await signalling.answer(await call.answer(offer), "RTP/AVPF");
+    far.talkTo(answer);
+    await expectVideo(call, far);
+    await signalling.delete();
+    await daemon.expectIdle();
+  },
+  90_000,
 );
