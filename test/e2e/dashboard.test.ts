@@ -109,8 +109,8 @@ scenario(
     caller.stopSending();
     await browser.until(`Number(${cell(5)}) === 0`);
     // The re-invite brings the callee a new port; nobody listens on the old one for ever.
-  callee.stopSending();
-  const moved = await scene.farEnd("caller's new port", CALLER_MEDIA);
+    callee.stopSending();
+    const moved = await scene.farEnd("caller's new port", CALLER_MEDIA);
     await call.offer({ sdp: plainSdp(moved.port, moved.address) });
     await call.answer({ sdp: plainSdp(callee.port, callee.address) });
     await browser.until(`${text("#timeline")}.includes("${moved.address}:${moved.port}")`);
