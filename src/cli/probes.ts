@@ -18,7 +18,7 @@ export async function probeHost({ relay }: Settings): Promise<readonly Probe[]> 
       reason:
         srtp.name === "libcrypto"
           ? ""
-          : `${srtp.reason}; the runtime's own crypto is used, several times slower per packet`,
+          : `${srtp.reason}; the runtime's own crypto is used, about three times slower per packet`,
     },
   ];
 }

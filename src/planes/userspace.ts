@@ -106,7 +106,7 @@ export class UserspacePlane implements ForwardingPlane {
 export async function startUserspacePlane(options: UserspaceOptions): Promise<Userspace> {
   const srtp = chooseSrtpLibrary(options.srtp);
   if (srtp.name === "runtime" && options.srtp === undefined) {
-    const message = `SRTP is done by the runtime's own crypto, correct but several times slower: ${srtp.reason}`;
+    const message = `SRTP is done by the runtime's own crypto, correct but three times slower: ${srtp.reason}`;
     options.log("warning", message);
   }
   const workers = await RelayWorkers.start({
