@@ -184,7 +184,7 @@ const faults: readonly Fault[] = [
       b.talk(call.forCallee);
     },
     status: 1,
-    words: [/FAULT +media-stopped: 'caller' sent 5 packets, the last one \d+ s ago/],
+    words: [/FAULT +media-stopped: 'caller' sent \d+ packets, the last one \d+ s ago/],
   },
   {
     name: "the caller still sends to its ports before the re-INVITE",
