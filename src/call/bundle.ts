@@ -34,33 +34,31 @@ export function offerBundle(
 export function answerBundle(from: MediaSection, to: MediaSection, mids: readonly string[]): void {
   const agreed = from.bundleOffered && from.mid !== undefined && mids.includes(from.mid) && from.muxAgreed;
   // What was offered with one port only has nowhere else to go.
-  const alone = from.bundled && from !== from.carrier && !from.ports;
+  const alone = from.bundled && from !== from.carrier;
   from.bundled = agreed || alone;
   to.bundled &&= to.muxAgreed;
 }
 
-/** Gives the section its place in the bundle of its leg; its own transport, if it had one, is not needed any more. */
-export function joinBundle(section: MediaSection, out: Outbox): void {
-  const { leg } = section;
-  const { bundleOwner } = leg;
-  if (!section.bundled) {
-    if (bundleOwner === section) leg.bundleOwner = undefined;
-    return;
+/**
+ * Once it is known which sections there are: one of the bundled ones has the transport, and the others none. A transport
+ * whose section was rejected goes on with another one (RFC 9143 section 7.5.2).
+ */
+export function settleBundle(leg: Leg, out: Outbox): void {
+  const before = leg.bundleOwner;
+  const members = leg.sections.filter(({ bundled, rejected }) => bundled && !rejected);
+  if (!before && members.length === 0) return;
+  const owner = before && members.includes(before) ? before : members[0];
+  leg.bundleOwner = owner;
+  if (before?.rejected) {
+    if (owner && !owner.ports) moveTransport(before, owner, out);
+    endTransport(before, out);
+    closePorts(before, out);
   }
-  if (!bundleOwner || bundleOwner.rejected || !bundleOwner.bundled) leg.bundleOwner = section;
-  if (leg.bundleOwner === section) return;
-  endTransport(section, out);
-  closePorts(section, out);
-}
-
-/** The section is switched off. If the others use its transport, one of them takes it over. */
-export function leaveBundle(section: MediaSection, out: Outbox): void {
-  const { leg } = section;
-  const wasOwner = leg.bundleOwner === section;
-  section.bundled = false;
-  if (!wasOwner) return;
-  leg.bundleOwner = leg.sections.find((each) => each.bundled && !each.rejected);
-  if (leg.bundleOwner && !leg.bundleOwner.ports) moveTransport(section, leg.bundleOwner, out);
+  for (const member of members) {
+    if (member === owner) continue;
+    endTransport(member, out);
+    closePorts(member, out);
+  }
 }
 
 /** Ports, ICE and keys of one section become another one's. */

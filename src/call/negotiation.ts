@@ -6,7 +6,7 @@ import { type Family, familyOf } from "../address.ts";
 import type { InterfaceAddress, PortFailure } from "../relay/ports.ts";
 import type { MediaDescription, SessionDescription } from "../sdp/model.ts";
 import { canonicalProtocol, isSecure } from "../sdp/transport.ts";
-import { answerBundle, bundledMids, joinBundle, leaveBundle, offerBundle } from "./bundle.ts";
+import { answerBundle, bundledMids, offerBundle, settleBundle } from "./bundle.ts";
 import { type Call, type Leg, link, MediaSection } from "./call.ts";
 import { presentFormats } from "./codecs.ts";
 import { advanceDtls, endTransport } from "./connectivity.ts";
@@ -85,21 +85,21 @@ export function exchange(work: Exchange, out: Outbox): string | OutOfPorts {
     to.presented = formats;
     to.presentedExtensions = presentExtensions(from, to, directives, phase);
     to.rejected = false;
-    joinBundle(from, out);
-    joinBundle(to, out);
     // What one party does not send the other one does not receive.
     to.recv = from.send;
     to.send = from.recv;
     to.announced = true;
-    if (isUnproxied(to)) continue;
-    if (!providePorts(work, from, to, before, ports)) {
-      ports.giveBack();
-      const { failure, address } = ports.refused!;
-      return { failure, detail: portFailureText(failure, address) };
-    }
-    pairs.push({ from, to, media, first: !before.known });
+    if (!isUnproxied(to)) pairs.push({ from, to, media, before });
   }
   settleLeftOut(work, presented, out);
+  settleBundle(sender, out);
+  settleBundle(receiver, out);
+  for (const pair of pairs) {
+    if (providePorts(work, pair, ports)) continue;
+    ports.giveBack();
+    const { failure, address } = ports.refused!;
+    return { failure, detail: portFailureText(failure, address) };
+  }
   for (const pair of pairs) exchangeTransport(work, pair, ports, out);
   return describe(receiver, presented, sdp, directives, settings, phase);
 }
@@ -111,21 +111,21 @@ interface Pair {
   readonly from: MediaSection;
   readonly to: MediaSection;
   readonly media: MediaDescription;
-  /** The sender was never heard of before. */
-  readonly first: boolean;
+  /** What was known of the sender. */
+  readonly before: { readonly known: boolean; readonly receiving: boolean };
 }
 
 /** ICE and keys, once ports are there and every section has found its transport. */
 function exchangeTransport(
   { phase, directives }: Exchange,
-  { from, to, media, first }: Pair,
+  { from, to, media, before }: Pair,
   ports: LocalPorts,
   out: Outbox,
 ): void {
   if (from.ice.on || to.ice.on || from.ice.agent || to.ice.agent) {
     exchangeIce(phase, from, to, directives, ports, out);
   }
-  if (phase === "offer") offerKeys(from, to, media, first, directives, out);
+  if (phase === "offer") offerKeys(from, to, media, !before.known, directives, out);
   else answerKeys(from, to, media, directives, out);
   for (const section of [from.carrier, to.carrier]) if (section.protection.dtls) advanceDtls(section, out);
 }
@@ -178,7 +178,9 @@ function prepareForAnswer(
 function rejectPair(from: MediaSection, to: MediaSection | undefined, out: Outbox): void {
   for (const section of to ? [from, to] : [from]) {
     section.rejected = true;
-    if (section.bundled) leaveBundle(section, out);
+    section.bundled = false;
+    // Others may live on its transport: see settleBundle.
+    if (section.leg.bundleOwner === section) continue;
     endTransport(section, out);
     closePorts(section, out);
   }
@@ -187,9 +189,7 @@ function rejectPair(from: MediaSection, to: MediaSection | undefined, out: Outbo
 /** Receiver first: the ports it is shown are the ones the request is about. */
 function providePorts(
   { phase, sender, receiver, directives }: Exchange,
-  from: MediaSection,
-  to: MediaSection,
-  before: { readonly known: boolean; readonly receiving: boolean },
+  { from, to, before }: Pair,
   ports: LocalPorts,
 ): boolean {
   const { flags } = directives;

@@ -18,12 +18,13 @@ function below(random: Random, limit: number): number {
 
 function section(random: Random): SectionStep {
   return {
-    type: below(random, 6),
+    type: below(random, 7),
     port: PORTS[below(random, PORTS.length)]!,
     direction: below(random, 5),
     mux: random() < 0.3,
     mid: below(random, 5) - 1,
     formats: below(random, 5),
+    web: random() < 0.5 ? 0 : below(random, 0x1000),
   };
 }
 
@@ -38,6 +39,7 @@ function step(random: Random): Step {
     zero: random() < 0.1,
     six: random() < 0.2,
     options: random() < 0.5 ? 0 : below(random, 0x200000),
+    web: random() < 0.5 ? 0 : below(random, 0x40000000),
     delay: below(random, 9),
     budget: random() < 0.8 ? 200 : below(random, 20),
   };

@@ -7,12 +7,13 @@ const SEED = Number(process.env["CALL_SEED"] ?? 20260801);
 const RUNS = Number(process.env["CALL_RUNS"] ?? 300);
 
 const section: fc.Arbitrary<SectionStep> = fc.record({
-  type: fc.nat(5),
+  type: fc.nat(6),
   port: fc.constantFrom(4000, 4002, 4010, 0, 9, 65_535),
   direction: fc.nat(4),
   mux: fc.boolean(),
   mid: fc.integer({ min: -1, max: 3 }),
   formats: fc.nat(4),
+  web: fc.oneof(fc.constant(0), fc.nat(0xfff)),
 });
 
 const step: fc.Arbitrary<Step> = fc.record({
@@ -25,6 +26,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   zero: fc.boolean(),
   six: fc.boolean(),
   options: fc.nat(0x1fffff),
+  web: fc.oneof(fc.constant(0), fc.nat(0x3fffffff)),
   delay: fc.nat(8),
   budget: fc.nat(200),
 });
@@ -47,7 +49,7 @@ const sensible: fc.Arbitrary<Step> = step.map((each) => ({
   options: each.options & 0x1f0038,
   sections:
     each.sections.length === 0
-      ? [{ type: 0, port: 4000, direction: 0, mux: false, mid: -1, formats: 0 }]
+      ? [{ type: 0, port: 4000, direction: 0, mux: false, mid: -1, formats: 0, web: each.web & 0xfff }]
       : each.sections,
   budget: 200,
 }));

@@ -324,6 +324,8 @@ export class Scene {
     const all: Effect[] = [];
     for (let i = 0; i < seconds; i++) {
       this.now += 1000;
+      if ((this.state.timers.next ?? Number.POSITIVE_INFINITY) <= this.now)
+        all.push(...this.happen({ kind: "timer" }).effects);
       all.push(...this.happen({ kind: "tick" }).effects);
     }
     return all;

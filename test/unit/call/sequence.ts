@@ -16,6 +16,8 @@ export interface SectionStep {
   /** -1 = none. */
   readonly mid: number;
   readonly formats: number;
+  /** Bits choose keys, fingerprints and ICE attributes. */
+  readonly web: number;
 }
 
 export interface Step {
@@ -30,6 +32,8 @@ export interface Step {
   readonly six: boolean;
   /** Bits choose options. */
   readonly options: number;
+  /** Bits choose options about ICE, keys and bundling. */
+  readonly web: number;
   readonly delay: number;
   /** Sockets that may still be had; beyond 40 no limit. */
   readonly budget: number;
@@ -49,7 +53,8 @@ export const KINDS = [
 ] as const;
 const TYPES = [
   "audio %p RTP/AVP %f",
-  "audio %p RTP/AVP %f",
+  "audio %p RTP/SAVP %f",
+  "audio %p UDP/TLS/RTP/SAVPF %f",
   "video %p RTP/AVPF 34",
   "image %p udptl t38",
   "message %p TCP/MSRP *",
@@ -80,7 +85,34 @@ const TRANSPORTS: readonly (Transport | undefined)[] = [
   "RTP/AVPF",
   "RTP/SAVP",
   "udptl",
+  "UDP/TLS/RTP/SAVPF",
 ];
+const ICE = ["default", "remove", "force", "optional", "force-relay", "default", "default", "force"] as const;
+const LITE = [undefined, undefined, undefined, "forward", "backward", "both", "off", undefined] as const;
+const DTLS = [undefined, undefined, "passive", "off"] as const;
+const SDES = [
+  [],
+  [],
+  ["off"],
+  ["nonew"],
+  ["only-AES_CM_128_HMAC_SHA1_80"],
+  ["prefer"],
+  ["static"],
+  ["lifetime"],
+] as const;
+const OSRTP = [[], [], [], ["accept"], ["offer"], ["offer-legacy"], ["accept-legacy"], ["accept-rfc"]] as const;
+const BUNDLE = [
+  [],
+  [],
+  ["accept"],
+  ["offer"],
+  ["offer", "require"],
+  ["offer", "require", "strict"],
+  ["reject"],
+  ["accept"],
+] as const;
+const WEB_FLAGS = ["recrypt", "reset", "ice-reject", "passthrough", "no-tls-id", "fragment"] as const;
+const KEY = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
 const MUX = [[], ["offer"], ["offer", "require"], ["demux"], ["accept"], ["reject"]] as const;
 
 export function newScene(): Scene {
@@ -97,10 +129,12 @@ function sdpOf(step: Step): string {
   const family = step.six ? "IP6" : "IP4";
   const own = step.six ? `2001:db8::${step.from + 10}` : `192.0.2.${step.from + 10}`;
   const connection = step.zero ? (step.six ? "::" : "0.0.0.0") : own;
+  const mids = step.sections.filter(({ mid }) => mid >= 0).map(({ mid }) => mid);
   const lines = [
     "v=0",
     `o=- ${step.from} ${step.delay} IN ${family} ${own}`,
     "s=-",
+    ...(step.web & 0x20000 ? [`a=group:BUNDLE ${mids.join(" ")}`] : []),
     `c=IN ${family} ${connection}`,
     "t=0 0",
   ];
@@ -113,8 +147,30 @@ function sdpOf(step: Step): string {
     const direction = DIRECTIONS[section.direction % DIRECTIONS.length]!;
     if (direction !== "") lines.push(`a=${direction}`);
     if (section.mux) lines.push("a=rtcp-mux");
+    lines.push(...webLines(section, step));
   }
   return `${lines.join("\r\n")}\r\n`;
+}
+
+/** Keys, fingerprints and ICE attributes of a section. */
+function webLines({ web }: SectionStep, { from, delay }: Step): string[] {
+  const lines: string[] = [];
+  if (web & 1) lines.push(`a=crypto:1 AES_CM_128_HMAC_SHA1_80 ${KEY}`, `a=crypto:2 AEAD_AES_128_GCM ${KEY}`);
+  if (web & 2) lines.push(`a=crypto:${web & 4 ? 3 : 1} AES_CM_128_HMAC_SHA1_32 ${KEY}`);
+  if (web & 8) {
+    const byte = web & 16 ? "AA" : `0${from}`;
+    lines.push(`a=fingerprint:sha-256 ${Array.from({ length: 32 }, () => byte).join(":")}`);
+    lines.push(`a=setup:${["actpass", "active", "passive", "holdconn"][(web >> 5) & 3]}`);
+    if (web & 128) lines.push(`a=tls-id:0123456789012345678901234${from}`);
+  }
+  if (web & 256) {
+    // A restart now and then.
+    lines.push(`a=ice-ufrag:uf${from}${delay >> 2}`, `a=ice-pwd:0123456789012345678901234${from}`);
+    if (web & 512) lines.push("a=ice-options:trickle");
+    if (web & 1024) lines.push(`a=candidate:1 1 udp 2122260223 192.0.2.${from + 10} 50000 typ host`);
+    if (web & 2048) lines.push("a=ice-lite");
+  }
+  return lines;
 }
 
 function directivesOf(step: Step): Partial<Directives> {
@@ -128,7 +184,16 @@ function directivesOf(step: Step): Partial<Directives> {
     viaBranch: step.branch < 0 ? undefined : `branch ${step.branch}`,
     sdp:
       kind === "junk" ? JUNK[options % JUNK.length] : kind === "offer" || kind === "answer" ? sdpOf(step) : undefined,
-    flags: new Set(FLAGS.filter((_, i) => options & (1 << i))),
+    flags: new Set([
+      ...FLAGS.filter((_, i) => options & (1 << i)),
+      ...WEB_FLAGS.filter((_, i) => step.web & (0x40000 << (i * 2)) && step.web & (0x80000 << (i * 2))),
+    ]),
+    ice: ICE[step.web & 7]!,
+    iceLite: LITE[(step.web >> 3) & 7],
+    dtls: DTLS[(step.web >> 6) & 3],
+    sdes: SDES[(step.web >> 8) & 7]!,
+    osrtp: OSRTP[(step.web >> 11) & 7]!,
+    bundle: new Set<"accept" | "offer" | "require" | "strict" | "reject">(BUNDLE[(step.web >> 14) & 7]),
     transport: TRANSPORTS[(options >> 8) % TRANSPORTS.length],
     rtcpMux: new Set(MUX[(options >> 3) % MUX.length]),
     toInterface: options & 0x1000 ? "lan" : undefined,
@@ -175,12 +240,18 @@ function checkReply(
   { callId, command, fromTag, toTag, sdp: sent = "" }: Partial<Directives>,
   sdp: string,
 ): void {
-  const parsed = parseSdp(sdp, { fragment: false, rejectEmptyLine: true });
+  // The declined half of a legacy OSRTP pair is an m= line without an address.
+  const parsed = parseSdp(sdp.replace(/(m=[^ ]+ 0 RTP\/AVP [^\r]*\r\n)(?=m=|$)/g, "$1c=IN IP4 0.0.0.0\r\n"), {
+    fragment: false,
+    rejectEmptyLine: true,
+  });
   if (isSdpError(parsed)) throw new Error(`the reply does not parse: ${parsed.reason}\n${sdp}`);
   const call = scene.state.calls.get(callId ?? "");
   const sender = call?.legByTag((command === "offer" ? fromTag : toTag) ?? "");
   const receiver = command === "offer" ? sender?.partners.at(-1) : call?.legByTag(fromTag ?? "");
   if (!sender || !receiver) throw new Error("a party is missing after a good request");
+  // Legacy OSRTP shows more m= lines than there are sections.
+  if (receiver.sections.some(({ twin, twinShown }) => twin || twinShown)) return;
   const count = parsed.media.length;
   if (count !== receiver.sections.length) throw new Error(`${count} sections shown of ${receiver.sections.length}`);
   if (command === "answer" && count < receiver.sections.filter(({ description }) => description).length) {
@@ -188,10 +259,12 @@ function checkReply(
   }
   parsed.media.forEach((media, i) => {
     const section = receiver.sections[i]!;
-    if (media.port !== 0 && section.type !== "message" && media.port !== section.ports?.rtp.socket.port) {
+    const own = section.type !== "message" && section.passthrough === undefined;
+    if (media.port !== 0 && own && media.port !== section.carrier.ports?.rtp.socket.port) {
       throw new Error(`port ${media.port} is not that of section ${i + 1}`);
     }
-    if (section.rejected !== (media.port === 0)) throw new Error(`section ${i + 1} is rejected and shown, or neither`);
+    if (section.rejected !== (media.port === 0 && !media.bundleOnly))
+      throw new Error(`section ${i + 1} is rejected and shown, or neither`);
   });
   if (sent !== "" && sdp.includes("192.0.2.") && !sdp.includes("m=message") && !sdp.includes("o=")) {
     throw new Error("the sender's address leaks");
@@ -225,6 +298,7 @@ function checkState(scene: Scene, places: Map<MediaSection, number>): void {
   if ([...scene.specs.keys()].sort((a, b) => a - b).join() !== open) throw new Error("a socket without orders");
   const counted = [...scene.state.socketsByAddress.values()].reduce((sum, count) => sum + count, 0);
   if (counted !== used.size) throw new Error("the port usage is wrong");
+  if (!Number.isFinite(scene.state.timers.next ?? 0)) throw new Error("a timer without a time");
   for (const spec of scene.specs.values()) {
     if (spec.rtpSinks.length > MAX_SINKS || spec.rtcpSinks.length > MAX_SINKS) throw new Error("too many sinks");
     for (const sink of [...spec.rtpSinks, ...spec.rtcpSinks]) {
@@ -235,6 +309,16 @@ function checkState(scene: Scene, places: Map<MediaSection, number>): void {
 }
 
 function checkSection(section: MediaSection, index: number, used: Set<number>): void {
+  if (section.rejected && (section.bundled || section.ice.agent || section.protection.dtls)) {
+    throw new Error("a rejected section still has a transport");
+  }
+  if (section.carrier !== section && (section.ports || section.ice.agent || section.protection.dtls)) {
+    throw new Error("a bundled section has a transport of its own");
+  }
+  if (section.bundled && section.leg.bundleOwner?.rejected) {
+    throw new Error("the transport of a bundle is that of a rejected section");
+  }
+  if (section.timerPlace >= 0 && !section.ice.agent && !section.protection.dtls) throw new Error("a timer for nothing");
   if (section.index !== index + 1) throw new Error("a section with a wrong index");
   if (section.retired.length > MAX_RETIRED_PORTS) throw new Error("too many retired ports");
   if (section.rejected && section.streams().length > 0) throw new Error("a rejected section holds ports");
@@ -264,6 +348,7 @@ export function finish(scene: Scene): void {
   for (const callId of [...scene.state.calls.keys()]) scene.happen({ kind: "terminate", callId });
   if (scene.ports.open.size > 0) throw new Error(`${scene.ports.open.size} sockets leaked`);
   if (scene.specs.size > 0) throw new Error("orders for sockets that are gone");
+  if (scene.state.timers.size > 0) throw new Error("timers of calls that are gone");
   if (scene.state.streams.size > 0 || scene.state.socketsByAddress.size > 0) throw new Error("the index leaks");
 }
 
