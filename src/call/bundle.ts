@@ -45,8 +45,8 @@ export function answerBundle(from: MediaSection, to: MediaSection, mids: readonl
  */
 export function settleBundle(leg: Leg, out: Outbox): void {
   const before = leg.bundleOwner;
+  if (!before && !leg.sections.some(({ bundled }) => bundled)) return;
   const members = leg.sections.filter(({ bundled, rejected }) => bundled && !rejected);
-  if (!before && members.length === 0) return;
   const owner = before && members.includes(before) ? before : members[0];
   leg.bundleOwner = owner;
   if (before?.rejected) {

@@ -165,8 +165,8 @@ export class MediaSection implements Timed {
 }
 
 export function streamsOf(set: PortSet): Stream[] {
-  const list: Stream[] = [];
-  for (const { rtp, rtcp } of [set, ...set.others]) {
+  const list = set.rtcp ? [set.rtp, set.rtcp] : [set.rtp];
+  for (const { rtp, rtcp } of set.others) {
     list.push(rtp);
     if (rtcp) list.push(rtcp);
   }

@@ -47,7 +47,7 @@ function take(
   if (!ice.on) return;
   const usable = candidates.filter(({ component }) => component === 1 || component === 2);
   if (!ice.agent) {
-    for (const candidate of usable) if (ice.early.length < MAX_CANDIDATES) ice.early.push({ ufrag, candidate });
+    ice.early = [...ice.early, ...usable.map((candidate) => ({ ufrag, candidate }))].slice(0, MAX_CANDIDATES);
     return;
   }
   runIce(section, out, (agent) => agent.addCandidates(usable, out.context, ufrag));

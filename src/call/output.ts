@@ -33,7 +33,12 @@ export function describe(
   phase: "offer" | "answer",
 ): string {
   const { origin, name } = originFor(receiver, sdp, directives, receiver.address);
-  const media = presented.flatMap((each) => withTwin(each, outputMedia(each, directives, phase), phase));
+  const media: OutputMedia[] = [];
+  for (const each of presented) {
+    const shown = outputMedia(each, directives, phase);
+    if (each.section.twin || each.section.twinShown) media.push(...withTwin(each, shown, phase));
+    else media.push(shown);
+  }
   const owner = presented.find(({ section }) => !section.rejected && section.carrier.ports);
   const description = {
     origin,
@@ -123,7 +128,7 @@ function outputMedia(
   const family = familyOf(shown) ?? address.family;
   // Chosen together with the owner of the bundle, or not at all.
   const bundleOnly = phase === "offer" && section !== carrier;
-  return {
+  const own: OutputMedia = {
     ...base,
     port: bundleOnly && directives.bundle.has("strict") ? 0 : port,
     bundleOnly,
@@ -142,11 +147,11 @@ function outputMedia(
         : String(rtcpPort),
     rtcpMux: section.rtcpMux,
     crypto: carrier.protection.printed,
-    ...dtlsAttributes(carrier, directives),
-    ...ice,
     ptime: shownPtime(section, media, directives, phase),
     maxptime: media.maxptime,
   };
+  if (ice === NO_ICE && carrier.protection.setup === undefined) return own;
+  return { ...own, ...dtlsAttributes(carrier, directives), ...ice };
 }
 
 function shownPtime(
@@ -199,12 +204,19 @@ function groupsFor(
   sdp: SessionDescription,
   phase: "offer" | "answer",
 ): readonly string[] {
-  if (presented.some(({ section }) => section.passthrough)) return sdp.groups;
+  let some = false;
+  for (const { section } of presented) {
+    if (section.passthrough) return sdp.groups;
+    some ||= section.bundled || section.bundleOffered;
+  }
+  if (!some) return NO_GROUPS;
   const shown = ({ rejected, bundled, bundleOffered }: MediaSection) =>
     !rejected && (bundled || (phase === "offer" && bundleOffered));
   const group = groupOf(receiver, shown);
   return group === undefined ? [] : [group];
 }
+
+const NO_GROUPS: readonly string[] = [];
 
 type IceAttributes = Pick<
   OutputMedia,

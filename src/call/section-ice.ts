@@ -3,6 +3,13 @@
 import type { IceAgent } from "../media/ice/agent.ts";
 import type { Candidate } from "../sdp/model.ts";
 
+export interface EarlyCandidate {
+  readonly ufrag: string | undefined;
+  readonly candidate: Candidate;
+}
+
+const NONE: readonly EarlyCandidate[] = [];
+
 export class SectionIce {
   /** Offered by the party or by us, and not refused. */
   on = false;
@@ -16,13 +23,13 @@ export class SectionIce {
   /** Ids of the sockets that the agent knows. */
   sockets = "";
   /** Candidates that came in fragments before there was an agent to give them to, with the ufrag they belong to. */
-  early: { readonly ufrag: string | undefined; readonly candidate: Candidate }[] = [];
+  early: readonly EarlyCandidate[] = NONE;
   /** Generation of the call in which the party last restarted ICE. */
   restartedIn = -1;
 
   forget(): void {
     this.agent = undefined;
     this.sockets = "";
-    this.early = [];
+    this.early = NONE;
   }
 }

@@ -3,7 +3,8 @@ import type { Endpoint } from "../address.ts";
 import { MAX_SINKS } from "../limits.ts";
 import type { SocketId, StreamSpec } from "../planes/plane.ts";
 import { MID_EXTENSION } from "../sdp/extensions.ts";
-import { type Call, type MediaSection, type Stream, streamsOf } from "./call.ts";
+import type { PayloadFormat } from "../sdp/model.ts";
+import { type Call, type MediaSection, type Stream, type StreamPair, streamsOf } from "./call.ts";
 import { isTransparent } from "./protection.ts";
 import { usableEndpoint } from "./reception.ts";
 
@@ -66,83 +67,86 @@ function sinksOf(sections: readonly MediaSection[]): Sinks {
 }
 
 function addSection(specs: StreamSpec[], call: Call, section: MediaSection): void {
-  const { ice, protection, leg } = section;
+  const { ice, protection, leg, isRtp, muxAgreed } = section;
   const members = section.bundled
     ? leg.sections.filter((each) => each.carrier === section && !each.rejected)
     : [section];
+  const shared = members.length > 1;
   const sinks = sinksOf(members);
   const types: number[] = [];
   const rates = new Map<number, number>();
   for (const { formats, presented } of members) {
-    for (const list of [formats, presented]) {
-      for (const { payloadType, clockRate } of list) {
-        if (!types.includes(payloadType)) types.push(payloadType);
-        if (clockRate !== undefined && !rates.has(payloadType)) rates.set(payloadType, clockRate);
-      }
-    }
+    addTypes(types, rates, formats);
+    addTypes(types, rates, presented);
   }
-  const { isRtp, learning, asymmetric, strictSource, mediaHandover, natWait, muxAgreed } = section;
-  const { generation, dropTraffic: drop } = call;
-  const transparent = isTransparentSection(section);
+  const plain = protection.state === "plain";
+  const transparent = !plain && isTransparentSection(section);
   const known = section.announced && (ice.on || usableEndpoint(section.remoteRtp) !== undefined);
-  const mid = members.length === 1 ? midTowards(section) : undefined;
+  const mid = shared ? undefined : midTowards(section);
   const wantsMid = members.some((each) => midExtension(each) !== undefined);
   const handUp =
     ice.agent || protection.dtls
       ? { stun: ice.agent !== undefined, dtls: protection.dtls !== undefined }
       : NOT_HANDED_UP;
   const blackhole = leg.blackhole || members.every(({ recv }) => !recv);
-  const common = {
-    isRtp,
-    learning,
-    asymmetric,
-    strictSource,
-    mediaHandover,
-    blackhole,
-    drop,
-    natWait,
-    stripFeedback: isRtp && !members.some(hasFeedback),
-    handUp,
-    generation,
-  };
-  const ways = { 1: wayOf(section, 1), 2: wayOf(section, 2) } as const;
-  const add = (stream: Stream, component: 1 | 2) => {
-    const { socket } = stream;
+  const stripFeedback = isRtp && !members.some(hasFeedback);
+  const prefix = `${call.id}/${leg.name}/${section.index} port `;
+  const add = ({ socket }: Stream, component: 1 | 2) => {
+    const first = component === 1;
     // Kept open but unused once the party shares one port.
-    const unused = component === 2 && muxAgreed;
-    const way = ways[component];
+    const unused = !first && muxAgreed;
     // Without ICE earlier ports send to the same peer; with it each socket has peers of its own.
-    const signalled = component === 1 ? section.remoteRtp : section.remoteRtcp;
+    const way = ice.on ? wayOf(section, component) : undefined;
     const selected = way?.stream.socket.id === socket.id ? way.remote : undefined;
-    const remote = ice.on ? selected : usableEndpoint(signalled);
-    const keys = transparent ? undefined : protection.keys(component);
+    const signalled = ice.on ? undefined : usableEndpoint(first ? section.remoteRtp : section.remoteRtcp);
+    const remote = unused ? undefined : (selected ?? signalled);
+    const keys = plain || transparent ? undefined : protection.keys(component);
     specs.push({
-      ...common,
       socket: socket.id,
-      label: `${call.id}/${leg.name}/${section.index} port ${socket.port}`,
-      component: component === 1 ? "rtp" : "rtcp",
-      rtcpMux: component === 1 && muxAgreed,
-      remote: unused ? undefined : remote,
+      label: prefix + socket.port,
+      component: first ? "rtp" : "rtcp",
+      isRtp,
+      rtcpMux: first && muxAgreed,
+      remote,
       // With ICE it is among validated sources only.
       mayLearn: known && !unused && (!ice.on || remote !== undefined),
-      payloadTypes: component === 1 && isRtp ? types : NO_TYPES,
-      clockRates: component === 1 && isRtp ? rates : NO_RATES,
-      rtpSinks: component === 1 ? sinks.rtp : NO_SINKS,
+      learning: section.learning,
+      asymmetric: section.asymmetric,
+      strictSource: section.strictSource,
+      mediaHandover: section.mediaHandover,
+      blackhole,
+      drop: call.dropTraffic,
+      natWait: section.natWait,
+      stripFeedback,
+      handUp,
+      payloadTypes: first && isRtp ? types : NO_TYPES,
+      clockRates: first && isRtp ? rates : NO_RATES,
+      rtpSinks: first ? sinks.rtp : NO_SINKS,
       rtcpSinks: unused ? NO_SINKS : sinks.rtcp,
-      ...(mid && component === 1 ? { mid } : undefined),
-      ...(wantsMid && component === 1 ? { wantsMid } : undefined),
-      ...(component === 1 && members.length > 1 ? { routes: routesOf(members, sinks.rtp) } : undefined),
-      ...(protection.state === "plain"
-        ? undefined
-        : { decrypt: keys?.inbound, encrypt: keys?.outbound, awaitingKeys: protection.awaitingKeys(component) }),
-      ...(ice.on ? { validated: ice.agent?.validatedSources(socket.id) ?? NOBODY } : undefined),
+      routes: shared && first ? routesOf(members, sinks.rtp) : undefined,
+      mid: first ? mid : undefined,
+      wantsMid: (first && wantsMid) || undefined,
+      generation: call.generation,
+      decrypt: keys?.inbound,
+      encrypt: keys?.outbound,
+      validated: ice.on ? (ice.agent?.validatedSources(socket.id) ?? NOBODY) : undefined,
+      awaitingKeys: plain ? undefined : protection.awaitingKeys(component),
     });
   };
+  const addPair = ({ rtp, rtcp }: StreamPair) => {
+    add(rtp, 1);
+    if (rtcp) add(rtcp, 2);
+  };
   for (const set of section.portSets()) {
-    for (const { rtp, rtcp } of [set, ...set.others]) {
-      add(rtp, 1);
-      if (rtcp) add(rtcp, 2);
-    }
+    addPair(set);
+    for (const pair of set.others) addPair(pair);
+  }
+}
+
+function addTypes(types: number[], rates: Map<number, number>, formats: readonly PayloadFormat[]): void {
+  for (const { payloadType, clockRate } of formats) {
+    if (!types.includes(payloadType)) types.push(payloadType);
+    if (clockRate !== undefined && !rates.has(payloadType)) rates.set(payloadType, clockRate);
   }
 }
 
