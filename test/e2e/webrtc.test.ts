@@ -1,9 +1,9 @@
 /** A real browser and a plain phone, through the daemon, with the flags of the usual guides. */
 import { expect } from "bun:test";
 import { settled } from "./deadline.ts";
-import { CALLEE_MEDIA } from "./network.ts";
-import type { NgClient, NgDictionary } from "./ng-client.ts";
-import { DAEMON, notThePeer } from "./requirement.ts";
+import { CALLEE, CALLEE_MEDIA, CALLER, NAT_OUTSIDE } from "./network.ts";
+import { type NgClient, type NgDictionary, pick } from "./ng-client.ts";
+import { DAEMON, KAMAILIO, notThePeer, SIPP } from "./requirement.ts";
 import { type Scene, scenario } from "./scene.ts";
 import { sdpSections } from "./sip-message.ts";
 import { TonePhone } from "./tone-phone.ts";
@@ -383,4 +383,89 @@ scenario(
     await daemon.expectIdle();
   },
   90_000,
+);
+
+scenario(
+  "a browser's INVITE through Kamailio to a plain SIP phone",
+  [...NEEDS, KAMAILIO, SIPP],
+  async (scene) => {
+    const daemon = await scene.startDaemon();
+    await scene.startProxy({ config: "explicit.cfg", offerFlags: TO_PHONE, answerFlags: TO_BROWSER });
+    const browser = await startBrowser(scene);
+    const phone = await openPhone(scene);
+    const call = new BrowserCall(browser, "caller");
+    await call.open({ hertz: BROWSER_TONE });
+    const callee = scene.agent({ name: "callee", scenario: "uas", address: CALLEE, texts: { sdp: phone.sdp() } });
+    const caller = scene.agent({
+      name: "caller",
+      scenario: "uac",
+      address: CALLER,
+      texts: { sdp: (await call.offer()).replaceAll("\r\n", "\n") },
+    });
+    const invite = await callee.message({ direction: "received", method: "INVITE" });
+    expect(invite.body).toContain(" RTP/AVP ");
+    talk(phone, invite.body);
+    const ok = await caller.message({ direction: "received", method: "INVITE", status: 200 });
+    await callee.message({ direction: "received", method: "ACK" });
+    await call.accept(ok.body);
+    await expectConversation(call, phone);
+    await caller.cue(ok);
+    await Promise.all([caller.succeeded(), callee.succeeded()]);
+    await daemon.expectIdle();
+  },
+  60_000,
+);
+
+scenario(
+  "an attacker who knows the ports gets nothing in and nothing out",
+  NEEDS,
+  async (scene) => {
+    const daemon = await scene.startDaemon();
+    const browser = await startBrowser(scene);
+    const phone = await openPhone(scene);
+    const call = new BrowserCall(browser, "caller");
+    await call.open({ hertz: BROWSER_TONE });
+    const signalling = new Signalling(daemon.ng, "attacked");
+    const offer = await signalling.offer(await call.offer(), TO_PHONE);
+    const answer = await signalling.answer(phone.sdp(), TO_BROWSER);
+    const { rtp: target } = sdpSections(answer)[0]!;
+    let stolen = 0;
+    const attacker = await Bun.udpSocket({
+      hostname: NAT_OUTSIDE,
+      socket: {
+        data: (_, data) => {
+          // Refusals of STUN checks and cookies are short answers to what was sent; media is what must not come.
+          if (data[0]! >= 0x80) stolen++;
+        },
+        error: () => {},
+      },
+    });
+    scene.atEnd(() => attacker.close());
+    const ssrc = 0xbadc0de;
+    const attack = (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const packet = Buffer.alloc(172, 0x55);
+        packet.writeUInt16BE(0x8000, 0);
+        packet.writeUInt16BE(i, 2);
+        packet.writeUInt32BE(i * 160, 4);
+        packet.writeUInt32BE(ssrc, 8);
+        attacker.send(packet, target.port, target.address);
+      }
+    };
+    attack(100); // before anybody was learned
+    talk(phone, offer);
+    await call.accept(answer);
+    await expectConversation(call, phone);
+    attack(100); // in the middle of the call
+    const hello = Buffer.concat([Buffer.from("16fefd00000000000000000032", "hex"), Buffer.alloc(50, 1)]);
+    for (let i = 0; i < 50; i++) attacker.send(hello, target.port, target.address);
+    await expectConversation(call, phone);
+    expect(phone.received.filter(({ data }) => data.readUInt32BE(8) === ssrc)).toEqual([]);
+    expect(stolen).toBe(0);
+    const state = await daemon.query("attacked");
+    const streams = pick(state, "tags", "a", "medias", 0, "streams", 0);
+    expect(Number(pick(streams, "dropped", "not-validated"))).toBeGreaterThanOrEqual(200);
+    await signalling.delete();
+  },
+  60_000,
 );
