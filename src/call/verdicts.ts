@@ -90,6 +90,8 @@ function iceState(agent: IceAgent | undefined, component: 1 | 2): IceState {
 }
 
 function dtlsState(transport: DtlsTransport | undefined, component: 1 | 2): DtlsState {
+  // Keys of before stay in force while a new association is attempted.
+  if (transport?.keys(component)) return "finished";
   const state = transport?.views().find(([number]) => number === component)?.[1].state;
   switch (state) {
     case "connected":

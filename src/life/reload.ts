@@ -21,6 +21,7 @@ export const CALL_OPTIONS: Readonly<Partial<Record<OptionName, keyof Settings["c
   tos: "tos",
   "sip-source": "sipSource",
   "save-interface-ports": "saveInterfacePorts",
+  "dtls-passive": "dtlsPassive",
   "reject-invalid-sdp": "rejectInvalidSdp",
   "max-sessions": "maxSessions",
   "max-cpu": "maxCpu",
