@@ -26,6 +26,8 @@ export interface RelayEngine {
    * the microseconds waited or asked for.
    */
   gather(packets: number): number;
+  /** When this returns, the kernel has taken everything sent so far; what has arrived is not looked at. */
+  flush(): void;
   /**
    * When this returns, the kernel has taken everything sent so far, so the table may be changed; and neither it nor the
    * engine uses a descriptor that was unwatched.
@@ -45,6 +47,11 @@ export interface EngineParts {
   readonly wake: EventFd;
   /** Longest time to gather packets, microseconds; 0 = never. */
   readonly gatherMicroseconds: number;
+  /**
+   * Called after each wait, before what has arrived is looked at: carries out commands. A packet that answers a reply must
+   * find in force what was ordered before that reply was sent.
+   */
+  beforeBatch(): void;
   /** The engine brings the buffer and the sending; the forwarder comes back. */
   forwarder(buffer: PacketBuffer, sender: PacketSender): Forwarder;
 }

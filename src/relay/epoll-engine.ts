@@ -54,6 +54,7 @@ export class EpollEngine implements RelayEngine {
   readonly name = "epoll";
   readonly #epoll = new Epoll(BATCH);
   readonly #wake: EventFd;
+  readonly #beforeBatch: () => void;
   readonly #table: Int32Array;
   readonly #tableAddress: number;
   readonly #arena: Arena;
@@ -73,6 +74,7 @@ export class EpollEngine implements RelayEngine {
   /** @throws SystemError */
   constructor(parts: EngineParts) {
     this.#wake = parts.wake;
+    this.#beforeBatch = parts.beforeBatch;
     this.#table = parts.table.words;
     this.#served = new Int32Array(parts.table.slots);
     this.#tableAddress = parts.tableAddress;
@@ -105,6 +107,7 @@ export class EpollEngine implements RelayEngine {
     const ready = this.#epoll.wait(timeout);
     if (ready < 0) throw new SystemError("epoll_wait");
     if (ready === 0) return 0;
+    this.#beforeBatch();
     startBatch(this.#forwarder);
     this.#turn = (this.#turn + 1) | 0;
     let packets = 0;

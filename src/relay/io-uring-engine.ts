@@ -91,6 +91,7 @@ export class IoUringEngine implements RelayEngine {
   readonly #words: Int32Array;
   readonly #scratch: Arena;
   readonly #wake: EventFd;
+  readonly #beforeBatch: () => void;
   readonly #table: Int32Array;
   readonly #tableAddress: number;
   readonly #forwarder: Forwarder;
@@ -109,6 +110,7 @@ export class IoUringEngine implements RelayEngine {
   /** @throws SystemError when the kernel refuses */
   constructor(parts: EngineParts) {
     this.#wake = parts.wake;
+    this.#beforeBatch = parts.beforeBatch;
     this.#table = parts.table.words;
     this.#tableAddress = parts.tableAddress;
     this.#watch = new Int32Array(parts.table.slots);
@@ -159,6 +161,7 @@ export class IoUringEngine implements RelayEngine {
     if (failed !== 0) throw new SystemError("io_uring_enter", failed);
     this.#gatherNext = 0;
     this.#giveBack();
+    this.#beforeBatch();
     this.#complete();
     const packets = this.#packets;
     this.#packets = 0;

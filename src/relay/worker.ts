@@ -50,6 +50,7 @@ self.onmessage = (event: MessageEvent<WorkerStart>) => {
     tableAddress: start.table.address,
     wake,
     gatherMicroseconds: start.gatherMicroseconds,
+    beforeBatch: () => desk.carryOut(commands),
     forwarder: (buffer, sender) => new Forwarder(table, buffer, sender, reports, guardsOf(buffer)),
   });
   const commands = new CommandReader(control, new Int32Array(view(start.commands)));
@@ -88,7 +89,7 @@ function serve(
   control: Int32Array,
   totals: Float64Array,
 ): void {
-  while (Atomics.load(control, CONTROL.revoked) === 0 && desk.carryOut(commands)) {
+  for (desk.carryOut(commands); !desk.ended; desk.carryOut(commands)) {
     control[CONTROL.heartbeat] = (control[CONTROL.heartbeat]! + 1) | 0;
     // First say that we may sleep, then look once more: the main thread adds first and asks whether we sleep after.
     Atomics.store(control, CONTROL.sleeping, 1);
@@ -107,6 +108,7 @@ function serve(
 class CommandDesk {
   /** Incarnation whose descriptor the engine watches, by slot; 0 = none. */
   readonly #watched: Int32Array;
+  #ended = false;
 
   constructor(
     private readonly table: TableViews,
@@ -119,14 +121,15 @@ class CommandDesk {
     this.#watched = new Int32Array(table.slots);
   }
 
-  /** False when the worker is to end. */
-  carryOut(commands: CommandReader): boolean {
+  /** Nothing is carried out for a worker that was given up on: its sockets serve another one. */
+  carryOut(commands: CommandReader): void {
+    if (Atomics.load(this.control, CONTROL.revoked) !== 0) return;
     let record = commands.next();
-    if (!record) return true;
-    this.engine.settle();
+    if (!record) return;
+    // The kernel has read the destinations of what was sent; what has arrived since is for the new specs.
+    this.engine.flush();
     const now = wallClock();
     let last = 0;
-    let goOn = true;
     for (; record; record = commands.next()) {
       last = record[RECORD.sequence]!;
       if (record[RECORD.kind] === COMMAND.apply) this.#apply(record, now);
@@ -136,12 +139,16 @@ class CommandDesk {
       else if (record[RECORD.kind] === COMMAND.keys) {
         this.guards.setKeys(record);
         record.fill(0);
-      } else if (record[RECORD.kind] === COMMAND.stop) goOn = false;
+      } else if (record[RECORD.kind] === COMMAND.stop) this.#ended = true;
     }
     this.engine.settle();
     Atomics.store(this.control, CONTROL.acknowledged, last);
     if (Atomics.exchange(this.control, CONTROL.acknowledgementWanted, 0) === 1) this.reports.signal();
-    return goOn;
+  }
+
+  /** True when the worker is to end. */
+  get ended(): boolean {
+    return this.#ended || Atomics.load(this.control, CONTROL.revoked) !== 0;
   }
 
   #apply(record: Int32Array, now: number): void {

@@ -51,6 +51,7 @@ describe.each(CASES)("the packet path of the $name engine, $what", ({ name, suit
       tableAddress: tableArena.address,
       wake,
       gatherMicroseconds: 0,
+      beforeBatch: () => {},
       forwarder: (buffer, sender) => {
         guards = new Guards(library, buffer);
         return new Forwarder(table, buffer, sender, reports, guards);
