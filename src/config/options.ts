@@ -197,7 +197,6 @@ export const OPTIONS = {
     group: "Network",
     doc: "Open ports only on the first address of the wanted family: fewer ICE candidates, fewer ports.",
     reload: true,
-    status: LATER,
   }),
   "sip-source": flag({
     group: "Network",
@@ -811,7 +810,7 @@ export const OPTIONS = {
   }),
 
   // DTLS and SRTP
-  "dtls-passive": flag({ group: "DTLS and SRTP", doc: "Be the DTLS server whenever allowed." }),
+  "dtls-passive": flag({ group: "DTLS and SRTP", doc: "Be the DTLS server whenever allowed.", reload: true }),
   "dtls-cert-cipher": option(oneOf(["prime256v1", "RSA"]), "prime256v1", {
     group: "DTLS and SRTP",
     doc: "Key of our certificate.",
