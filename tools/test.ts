@@ -22,6 +22,9 @@ interface Part {
   run(): Promise<Counts>;
 }
 
+/** The verdict on a tree must not change from run to run: new seeds are tried by hand (`npm run fuzz`), which draws its own. */
+const SEED = "20261121";
+
 /** What was not run, and why. */
 const skips: string[] = [];
 
@@ -102,8 +105,8 @@ const parts: readonly Part[] = [
   },
   { name: "lint", run: () => step(["node_modules/.bin/biome", "check", "--error-on-warnings", "."]) },
   { name: "types", run: () => step(["node_modules/.bin/tsc"]) },
-  { name: "unit", run: () => bunTests([], ["./test/unit", "./test/contract", "./test/golden"]) },
-  { name: "fuzz", run: () => step([bun, "run", "test/fuzz/main.ts"]) },
+  { name: "unit", run: () => bunTests([], ["./test/unit", "./test/contract", "./test/golden"], { CALL_SEED: SEED }) },
+  { name: "fuzz", run: () => step([bun, "run", "test/fuzz/main.ts", "--seed", SEED]) },
   {
     name: "e2e",
     async run() {
